@@ -1,0 +1,49 @@
+# Everything one does with Mitosis. `make` alone lists it.
+#
+# Settings go into the environment or behind the target: make demo PORT=0 ONCE=1, make test ARGS="-k saga".
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up down test check clean distclean
+
+PYTHON_IN_VENV := .venv/bin/python
+MANAGE := $(PYTHON_IN_VENV) manage.py
+
+# In a bare checkout there is nothing to stop and nothing to remove, and no need to install anything for it.
+IF_STATE := if [ ! -e "$${STATE_DIR:-var}" ]; then echo "Nothing was started here."; else scripts/setup.sh run &&
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## Start everything, place real orders, show what happened, stay up (ONCE=1: stop after the table)
+	@$(MANAGE) demo $(if $(filter-out 0,$(ONCE)),--once)
+
+up: setup ## Start everything and stay in the foreground
+	@$(MANAGE) up
+
+down: ## Stop what runs, also what a crashed run left behind
+	@$(IF_STATE) $(MANAGE) down; fi
+
+test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
+	@$(PYTHON_IN_VENV) -m pytest -n 2 $(ARGS)
+
+check: setup-dev ## Lint, formatting, types, import walls, missing migrations, OpenAPI drift
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m mypy
+	$(PYTHON_IN_VENV) .venv/bin/lint-imports --config importlinter.ini
+	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) check
+	$(MANAGE) openapi --check
+
+setup: ## Make .venv and install what it takes to run
+	@scripts/setup.sh run
+
+setup-dev:
+	@scripts/setup.sh dev
+
+clean: ## Stop what runs and remove its state: var/ with all data
+	@$(IF_STATE) $(MANAGE) down --clean; fi
+
+distclean: clean ## Like clean, and remove .venv and the tools' caches too
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The domains. All of one shape; none imports another."""

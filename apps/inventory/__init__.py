@@ -1,0 +1,1 @@
+"""Products and the stock behind them: quoted, held, given back, shipped."""

@@ -1,0 +1,107 @@
+"""What inventory looks up. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connections
+from django.db.models import Q, Sum
+
+from apps.inventory.models import Product, Stock, StockMovement
+from contracts.inventory import QuotedProduct, StockAudit, StockAuditPage, UnknownSku
+from runtime.databases import keyset
+from runtime.databases.keyset import Page, PageRequest
+from runtime.databases.transactions import snapshot
+
+ALIAS = "inventory"
+
+
+def quote(skus: Sequence[str]) -> tuple[QuotedProduct, ...]:
+    rows = Product.objects.using(ALIAS).filter(sku__in=list(skus)).order_by("sku")
+    return tuple(QuotedProduct(sku=row.sku, name=row.name, price=row.price, active=row.active) for row in rows)
+
+
+def products(*, search: str, page: PageRequest) -> Page[Product]:
+    rows = Product.objects.using(ALIAS).filter(active=True)
+    if search:
+        rows = rows.filter(Q(name__icontains=search) | Q(sku__istartswith=search))
+    return keyset.slice(rows, field="sku", descending=False, request=page)
+
+
+def product(sku: str) -> Product:
+    found = Product.objects.using(ALIAS).filter(sku=sku).first()
+    if found is None:
+        raise UnknownSku(skus=[sku])
+    return found
+
+
+def stock(sku: str) -> Stock:
+    found = Stock.objects.using(ALIAS).filter(sku=sku).first()
+    if found is None:
+        raise UnknownSku(skus=[sku])
+    return found
+
+
+_HELD = """
+SELECT line ->> 'sku', sum((line ->> 'quantity')::bigint)::bigint
+FROM inventory_reservation, jsonb_array_elements(lines) AS line
+WHERE state = 'held' AND line ->> 'sku' = ANY(%s)
+GROUP BY 1
+"""
+
+
+def audit(*, after: str | None, limit: int) -> StockAuditPage:
+    """All figures of a page are of one moment."""
+    with snapshot(ALIAS), connections[ALIAS].cursor() as cursor:
+        rows = Stock.objects.using(ALIAS).order_by("sku")
+        if after is not None:
+            rows = rows.filter(sku__gt=after)
+        stocks = list(rows[:limit])
+        skus = [row.sku_id for row in stocks]
+        cursor.execute(_HELD, [skus])
+        held: dict[str, int] = dict(cursor.fetchall())
+        moved = {row["sku"]: row for row in _movements(skus)}
+    items = tuple(_audit_row(row, moved.get(row.sku_id, {}), held.get(row.sku_id, 0)) for row in stocks)
+    return StockAuditPage(items=items, next=skus[-1] if len(skus) == limit else None)
+
+
+def _movements(skus: list[str]) -> Sequence[dict[str, int]]:
+    def of(kind: str) -> Sum:
+        return Sum("on_hand", filter=Q(kind=kind), default=0)
+
+    return list(
+        StockMovement.objects.using(ALIAS)
+        .filter(sku__in=skus)
+        .values("sku")
+        .annotate(
+            opening=of(StockMovement.OPENING),
+            receipts=of(StockMovement.RECEIPT),
+            returns=of(StockMovement.RETURN),
+            adjustments=of(StockMovement.ADJUSTMENT),
+            moved_on_hand=Sum("on_hand"),
+            moved_reserved=Sum("reserved"),
+            moved_sold=Sum("sold"),
+        )
+    )
+
+
+def _audit_row(row: Stock, moved: dict[str, int], held: int) -> StockAudit:
+    return StockAudit(
+        sku=row.sku_id,
+        on_hand=row.on_hand,
+        reserved=row.reserved,
+        sold=row.sold,
+        held=int(held),
+        **{
+            name: int(moved.get(name, 0))
+            for name in (
+                "opening",
+                "receipts",
+                "returns",
+                "adjustments",
+                "moved_on_hand",
+                "moved_reserved",
+                "moved_sold",
+            )
+        },
+    )

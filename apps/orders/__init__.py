@@ -1,0 +1,1 @@
+"""An order, from the first click to the last parcel."""

@@ -1,0 +1,97 @@
+"""What orders looks up. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apps.orders.aggregate import EVENT_TYPES, OrderAggregate
+from apps.orders.models import Order, OrderKey
+from contracts import orders as contract
+from contracts._base import Money
+from runtime.databases import keyset
+from runtime.databases.keyset import Page, PageRequest
+from runtime.databases.transactions import snapshot
+from runtime.eventstore import store as eventstore
+from runtime.eventstore.store import Recorded
+from runtime.saga.store import unfinished_subjects
+
+ALIAS = "orders"
+
+
+def order(order_id: UUID, *, user_id: UUID | None = None) -> Order:
+    """Raises OrderUnknown; also for somebody else's where ``user_id`` is given."""
+    rows = Order.objects.using(ALIAS).filter(pk=order_id)
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    found = rows.first()
+    if found is None:
+        raise contract.OrderUnknown
+    return found
+
+
+def orders(*, user_id: UUID | None, status: str | None, page: PageRequest) -> Page[Order]:
+    """The newest first: ids are made in order of time."""
+    rows = Order.objects.using(ALIAS).all()
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return keyset.slice(rows, field="id", descending=True, request=page)
+
+
+def as_contract(row: Order) -> contract.Order:
+    return contract.Order(
+        id=row.id,
+        user_id=row.user_id,
+        items=row.lines,
+        total_amount=row.total_amount,
+        status=row.status,
+        reason=row.reason,
+        version=row.version,
+        created_at=row.created_at,
+    )
+
+
+def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
+    """All of a page is of one moment."""
+    rows = Order.objects.using(ALIAS).order_by("id")
+    if after is not None:
+        rows = rows.filter(id__gt=UUID(after))
+    with snapshot(ALIAS):
+        page = list(rows[:limit])
+        ids = [row.id for row in page]
+        streams = eventstore.load_many(ids, types=EVENT_TYPES, using=ALIAS)
+        busy = unfinished_subjects(ids, using=ALIAS)
+        keys = set(OrderKey.objects.using(ALIAS).filter(order_id__in=ids).values_list("order_id", flat=True))
+    items = tuple(
+        _audit_row(row, streams.get(row.id, []), settled=row.id not in busy, keys=int(row.id in keys)) for row in page
+    )
+    return contract.OrderAuditPage(items=items, next=str(ids[-1]) if len(ids) == limit else None)
+
+
+def _audit_row(row: Order, stream: list[Recorded], *, settled: bool, keys: int) -> contract.OrderAudit:
+    versions = [entry.version for entry in stream]
+    return contract.OrderAudit(
+        order_id=row.id,
+        status=row.status,
+        total=row.total_amount,
+        refunded=Money.zero(row.currency),
+        gapless=versions == list(range(1, len(versions) + 1)) and len(versions) == row.version,
+        folded=_folds_to(row, stream),
+        settled=settled,
+        keys=keys,
+        updated_at=row.updated_at,
+    )
+
+
+def _folds_to(row: Order, stream: list[Recorded]) -> bool:
+    """Whether the stream says what the read model shows."""
+    folded = OrderAggregate.of(row.id, [entry.event for entry in stream])
+    return (folded.user_id, folded.items, folded.total, folded.status, folded.reason, list(folded.skus)) == (
+        row.user_id,
+        row.lines,
+        row.total_amount,
+        row.status,
+        row.reason,
+        row.skus,
+    )

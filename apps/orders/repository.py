@@ -1,0 +1,101 @@
+"""Where orders are kept: ``save`` appends to the stream, projects and publishes, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.orders.aggregate import EVENT_TYPES, OrderAggregate
+from apps.orders.models import Order
+from contracts.orders import OrderLine, OrderUnknown
+from runtime.codec import to_plain
+from runtime.eventstore import store as eventstore
+from runtime.eventstore.store import Recorded, VersionConflict
+from runtime.messaging import publish
+
+ALIAS = "orders"
+
+_CONFLICTS = 5
+"""How often a decision is made anew because somebody else was first."""
+
+
+def load(order_id: UUID) -> OrderAggregate:
+    """Raises OrderUnknown."""
+    recorded = history(order_id)
+    return OrderAggregate.of(order_id, [entry.event for entry in recorded])
+
+
+def history(order_id: UUID) -> list[Recorded]:
+    """Raises OrderUnknown."""
+    recorded = eventstore.load(order_id, types=EVENT_TYPES, using=ALIAS)
+    if not recorded:
+        raise OrderUnknown
+    return recorded
+
+
+def save(order: OrderAggregate, *, expected_version: int) -> None:
+    """
+    Append what was decided, bring the read model up to it, and tell it. Raises VersionConflict.
+
+    Every event of an order is told, so its place in the stream is its sequence.
+    """
+    if not order.decided:
+        return
+    recorded_at = eventstore.append(order.id, order.decided, expected_version=expected_version, using=ALIAS)
+    _project(order, recorded_at=recorded_at, is_new=expected_version == 0)
+    for sequence, event in enumerate(order.decided, start=expected_version + 1):
+        publish(event, using=ALIAS, sequence=sequence)
+    order.decided.clear()
+
+
+def change(
+    order_id: UUID,
+    decide: Callable[[OrderAggregate], None],
+    *,
+    also: Callable[[OrderAggregate], None] = lambda order: None,
+) -> OrderAggregate:
+    """
+    Load, decide, save, in one transaction, and ``also`` what belongs to it. Where somebody else was first, load and
+    decide again.
+
+    Raises OrderUnknown, what ``decide`` raises, and VersionConflict after five times in vain.
+    """
+    for attempt in range(1, _CONFLICTS + 1):
+        try:
+            with transaction.atomic(using=ALIAS):
+                order = load(order_id)
+                version = order.version
+                decide(order)
+                save(order, expected_version=version)
+                also(order)
+            return order
+        except VersionConflict:
+            if attempt == _CONFLICTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returned or raised")
+
+
+def _project(order: OrderAggregate, *, recorded_at: datetime, is_new: bool) -> None:
+    assert order.total is not None and order.user_id is not None
+    shown = {
+        "status": order.status,
+        "reason": order.reason,
+        "skus": list(order.skus),
+        "version": order.version,
+        "updated_at": recorded_at,
+    }
+    if not is_new:
+        Order.objects.using(ALIAS).filter(pk=order.id).update(**shown)
+        return
+    Order(
+        id=order.id,
+        user_id=order.user_id,
+        items=to_plain(order.items, tuple[OrderLine, ...]),
+        total=order.total.amount,
+        currency=order.total.currency,
+        created_at=recorded_at,
+        **shown,
+    ).save(using=ALIAS, force_insert=True)

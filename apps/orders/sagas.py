@@ -1,0 +1,129 @@
+"""The processes that orders owns. Each reads top to bottom: its steps, and how each is undone."""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from apps.orders import repository
+from apps.orders.aggregate import OrderAggregate
+from contracts import payments
+from contracts._base import Rejected
+from contracts.inventory import INVENTORY, Line
+from contracts.orders import CANCELLED
+from contracts.payments import PAYMENTS
+from contracts.users import USERS
+from runtime.calls import resolve
+from runtime.saga.definition import Saga, Step, Unknown, Waiting
+from runtime.saga.run import Run
+
+
+class OrderCancelledMeanwhile(Rejected):
+    """The order was cancelled while it was being placed."""
+
+    code = "cancelled"
+
+
+# --- Placing an order -----------------------------------------------------------------------------------------------
+
+
+def validate_user(run: Run) -> None:
+    resolve(USERS).validate(user_id=UUID(run.data["userId"]))
+
+
+def reserve_inventory(run: Run) -> None:
+    order = repository.load(run.subject)
+    lines = [Line(sku=line.sku, quantity=line.quantity) for line in order.items]
+    resolve(INVENTORY).reserve(key=run.key("reserve"), order_id=order.id, lines=lines)
+
+
+def release_inventory(run: Run) -> None:
+    resolve(INVENTORY).release(key=run.key("release"), order_id=run.subject)
+
+
+def process_payment(run: Run) -> Unknown | Waiting | None:
+    order = _still_wanted(run)
+    assert order.total is not None and order.user_id is not None
+    payment = resolve(PAYMENTS).charge(
+        key=payment_key(order.id),
+        order_id=order.id,
+        user_id=order.user_id,
+        amount=order.total,
+        method=run.data["paymentMethod"],
+    )
+    return _outcome(payment)
+
+
+def inquire_payment(run: Run) -> Unknown | Waiting | None:
+    _still_wanted(run)
+    return _outcome(resolve(PAYMENTS).inquire(key=payment_key(run.subject)))
+
+
+def undo_payment(run: Run) -> Unknown | None:
+    payment = resolve(PAYMENTS).void(key=payment_key(run.subject), order_id=run.subject)
+    if payment.status in {payments.VOIDED, payments.REFUNDED, payments.FAILED}:
+        return None
+    return Unknown(detail=payment.status)
+
+
+def confirm_order(run: Run) -> None:
+    repository.change(run.subject, OrderAggregate.confirm)
+
+
+def cancel_order(run: Run) -> None:
+    """All is undone: the order ends cancelled, with the reason it was refused for."""
+    refusal = run.refusal or {}
+    skus = tuple(refusal.get("data", {}).get("skus", ()))
+    repository.change(run.subject, partial(OrderAggregate.cancel, reason=refusal.get("code", "failed"), skus=skus))
+
+
+class PlaceOrder(Saga):
+    """From a created order to a confirmed one, or back to nothing. The point of no return is the capture."""
+
+    name = "orders.place_order"
+    domain = "orders"
+    deadline = 15 * 60.0
+    steps = (
+        Step(name="validate_user", do=validate_user),
+        Step(name="reserve_inventory", do=reserve_inventory, undo=release_inventory),
+        Step(name="process_payment", do=process_payment, inquire=inquire_payment, undo=undo_payment, pivot=True),
+        Step(name="confirm_order", do=confirm_order, local=True),
+    )
+    undone = cancel_order
+
+
+# --- Cancelling a confirmed one -------------------------------------------------------------------------------------
+
+
+class CancelOrder(Saga):
+    """The order is cancelled already; what it held and what it took is given back, however long that takes."""
+
+    name = "orders.cancel_order"
+    domain = "orders"
+    steps = (
+        Step(name="release_inventory", do=release_inventory),
+        Step(name="refund_payment", do=undo_payment),
+    )
+
+
+# --- Small words ----------------------------------------------------------------------------------------------------
+
+
+def payment_key(order_id: UUID) -> str:
+    """The one key under which this order is ever paid for."""
+    return f"{order_id}:charge"
+
+
+def _still_wanted(run: Run) -> OrderAggregate:
+    order = repository.load(run.subject)
+    if order.status == CANCELLED:
+        raise OrderCancelledMeanwhile
+    return order
+
+
+def _outcome(payment: payments.Payment) -> Unknown | Waiting | None:
+    if payment.status == payments.CAPTURED:
+        return None
+    if payment.status == payments.PENDING:
+        return Waiting(look_again=5.0)
+    return Unknown(detail=payment.status)

@@ -1,0 +1,105 @@
+"""Orders' HTTP shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.orders.aggregate import EVENT_TYPES
+from apps.orders.models import Order
+from runtime.codec import to_plain
+from runtime.eventstore.store import Recorded
+from runtime.http.serializers import (
+    IdField,
+    ListField,
+    MomentField,
+    MoneyField,
+    StrictSerializer,
+    TextField,
+    WholeNumberField,
+)
+from rest_framework.serializers import JSONField
+
+MOST_LINES = 1_000
+MOST_UNITS = 1_000_000
+
+
+class WantedLineSerializer(StrictSerializer):
+    """``unit_price`` is for operators who agreed one; else the catalogue's holds."""
+
+    sku = TextField(max_length=64)
+    quantity = WholeNumberField(min_value=1, max_value=MOST_UNITS)
+    unit_price = MoneyField(required=False)
+
+
+class PlaceOrderSerializer(StrictSerializer):
+    items = ListField(child=WantedLineSerializer(), min_length=1, max_length=MOST_LINES)
+    payment_method = TextField(max_length=255)
+    note = TextField(max_length=2000, allow_blank=True, required=False, default="", lines=True)
+    on_behalf_of = IdField(required=False)
+
+
+class OrderLineSerializer(StrictSerializer):
+    sku = TextField()
+    name = TextField()
+    quantity = WholeNumberField()
+    unit_price = MoneyField()
+
+
+class OrderSerializer(StrictSerializer):
+    """``status`` is pending, confirmed, shipped, delivered, cancelled or returned; ``reason`` says why cancelled."""
+
+    id = IdField()
+    user_id = IdField()
+    items = ListField(child=OrderLineSerializer())
+    total_amount = MoneyField()
+    status = TextField()
+    reason = TextField(required=False)
+    version = WholeNumberField()
+    created_at = MomentField()
+
+
+class CancelSerializer(StrictSerializer):
+    reason = TextField(max_length=2000, lines=True)
+
+
+class ShipSerializer(StrictSerializer):
+    carrier = TextField(max_length=100)
+    tracking_number = TextField(max_length=100)
+
+
+class StreamEventSerializer(StrictSerializer):
+    version = WholeNumberField()
+    event_type = TextField()
+    timestamp = MomentField()
+    data = JSONField()
+
+
+class StreamSerializer(StrictSerializer):
+    items = ListField(child=StreamEventSerializer())
+
+
+def order_shape(order: Order) -> dict[str, Any]:
+    shape = {
+        "id": order.id,
+        "user_id": order.user_id,
+        "items": order.lines,
+        "total_amount": order.total_amount,
+        "status": order.status,
+        "version": order.version,
+        "created_at": order.created_at,
+    }
+    return shape if order.reason is None else {**shape, "reason": order.reason}
+
+
+def stream_shape(recorded: list[Recorded]) -> dict[str, Any]:
+    return {
+        "items": [
+            {
+                "version": entry.version,
+                "event_type": entry.event.name,
+                "timestamp": entry.recorded_at,
+                "data": to_plain(entry.event, EVENT_TYPES[entry.event.name]),
+            }
+            for entry in recorded
+        ]
+    }

@@ -1,0 +1,237 @@
+"""What orders does: one method is one use case."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.orders import queries, repository
+from apps.orders.aggregate import OrderAggregate
+from apps.orders.models import Order, OrderKey, OrderNote
+from apps.orders.sagas import CancelOrder, PlaceOrder
+from contracts import orders as contract
+from contracts._base import InvalidMoney, Money, Rejected, new_id
+from contracts.inventory import INVENTORY, QuotedProduct
+from contracts.orders import CONFIRMED, PENDING, OrderLine
+from runtime.calls import resolve
+from runtime.databases.keyset import Page, PageRequest
+from runtime.databases.rows import insert_once
+from runtime.eventstore.store import Recorded
+from runtime.saga.engine import advance
+from runtime.saga.run import LeaseLost, Run
+from runtime.saga.store import start, wake
+from runtime.telemetry.crashpoints import crashpoint
+
+log = logging.getLogger(__name__)
+
+ALIAS = "orders"
+
+UNDO_BUDGET = 2.0
+"""Seconds a cancelling request helps to give money and stock back before a worker goes on with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedLine:
+    """``unit_price`` only where an operator agreed one; else the catalogue's."""
+
+    sku: str
+    quantity: int
+    unit_price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An order as it is asked for. ``placed_by`` signed in and owns the key; ``user_id`` is whom the order is for."""
+
+    placed_by: UUID
+    user_id: UUID
+    lines: tuple[WantedLine, ...]
+    payment_method: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """``replayed``: this key was used before, and this is the order it led to, as it is now."""
+
+    order: Order
+    replayed: bool
+
+
+class UnknownProducts(Rejected):
+    """Some lines name products that are not sold. ``data["lines"]`` has their positions, from 0."""
+
+    code: ClassVar[str] = "unknown_sku"
+
+
+class TotalTooLarge(Rejected):
+    """The order's total is more than can be booked."""
+
+    code: ClassVar[str] = "total_too_large"
+
+
+class KeyUsedForAnother(Rejected):
+    """This Idempotency-Key was used before, for another order."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+
+
+class Orders:
+    """Implements contracts.orders.OrderService, and what customers and operators do with orders."""
+
+    # --- Placing ----------------------------------------------------------------------------------------------------
+
+    def place(self, wish: Wish, *, key: str, fingerprint: str, respond_async: bool = False) -> Placed:
+        """
+        One order for this key, gone as far as the inline budget lasts.
+
+        Raises UnknownProducts, TotalTooLarge, KeyUsedForAnother; Unavailable where inventory cannot be asked (then
+        nothing is stored). A refused order is not an error here: it exists, cancelled, with its reason.
+        """
+        if placed := self._placed_before(wish.placed_by, key, fingerprint):
+            return placed
+        items = _priced(wish.lines, resolve(INVENTORY).quote(skus=sorted({line.sku for line in wish.lines})))
+        begun = self._create(wish, items, key=key, fingerprint=fingerprint)
+        if begun is None:
+            placed = self._placed_before(wish.placed_by, key, fingerprint)
+            assert placed is not None, "a key that is taken leads to an order"
+            return placed
+        crashpoint("api.after_commit_before_reply")
+        _help(begun, budget=0.0 if respond_async else settings.ORDER_BUDGET)
+        return Placed(order=queries.order(begun.subject), replayed=False)
+
+    def _create(self, wish: Wish, items: tuple[OrderLine, ...], *, key: str, fingerprint: str) -> Run | None:
+        """The order, its key and its saga in one transaction. None where the key is taken."""
+        order = OrderAggregate(id=new_id())
+        order.create(user_id=wish.user_id, items=items, total=_total(items))
+        with transaction.atomic(using=ALIAS):
+            taken = OrderKey(principal=wish.placed_by, key=key, fingerprint=fingerprint, order_id=order.id)
+            if not insert_once(taken, using=ALIAS):
+                return None
+            repository.save(order, expected_version=0)
+            self._write_note(order.id, "note", wish.note)
+            data = {"userId": str(wish.user_id), "paymentMethod": wish.payment_method}
+            run = start(PlaceOrder, subject=order.id, data=data)
+            crashpoint("api.before_commit")
+        return run
+
+    def _placed_before(self, principal: UUID, key: str, fingerprint: str) -> Placed | None:
+        taken = OrderKey.objects.using(ALIAS).filter(principal=principal, key=key).first()
+        if taken is None:
+            return None
+        if taken.fingerprint != fingerprint:
+            raise KeyUsedForAnother
+        return Placed(order=queries.order(taken.order_id), replayed=True)
+
+    # --- Afterwards -------------------------------------------------------------------------------------------------
+
+    def cancel(self, *, order_id: UUID, reason: str) -> Order:
+        """
+        Cancelled at once; money and stock follow. Cancelled before: the same. Raises OrderUnknown, WrongStatus.
+        """
+        before: list[str | None] = []
+        undo: list[Run] = []
+
+        def decide(order: OrderAggregate) -> None:
+            before[:] = [order.status]
+            order.cancel(reason="cancelled")
+
+        def also(order: OrderAggregate) -> None:
+            if before == [PENDING]:
+                # Whoever is placing it finds it cancelled, and undoes what was done.
+                wake(PlaceOrder, subject=order_id)
+            if before == [CONFIRMED] and (run := start(CancelOrder, subject=order_id, data={})):
+                undo[:] = [run]
+            if before in ([PENDING], [CONFIRMED]):
+                self._write_note(order_id, "cancel", reason)
+
+        repository.change(order_id, decide, also=also)
+        for run in undo:
+            _help(run, budget=UNDO_BUDGET)
+        return queries.order(order_id)
+
+    def ship(self, *, order_id: UUID, carrier: str, tracking_number: str) -> Order:
+        """Raises OrderUnknown, WrongStatus unless it is confirmed."""
+        shipped = partial(OrderAggregate.ship, carrier=carrier, tracking_number=tracking_number)
+        repository.change(order_id, shipped)
+        return queries.order(order_id)
+
+    def deliver(self, *, order_id: UUID) -> Order:
+        """Raises OrderUnknown, WrongStatus unless it is shipped."""
+        repository.change(order_id, OrderAggregate.deliver)
+        return queries.order(order_id)
+
+    # --- When others announce something -----------------------------------------------------------------------------
+
+    def payment_settled(self, *, order_id: UUID) -> None:
+        """What the order waits for may have happened. Called inside the inbox's transaction."""
+        wake(PlaceOrder, subject=order_id)
+
+    # --- To look at -------------------------------------------------------------------------------------------------
+
+    def orders(self, *, user_id: UUID | None, status: str | None, page: PageRequest) -> Page[Order]:
+        return queries.orders(user_id=user_id, status=status, page=page)
+
+    def order(self, *, order_id: UUID, user_id: UUID | None) -> Order:
+        """``user_id``: only if it is theirs. Raises OrderUnknown."""
+        return queries.order(order_id, user_id=user_id)
+
+    def events(self, *, order_id: UUID, user_id: UUID | None) -> list[Recorded]:
+        """The order's stream. Raises OrderUnknown."""
+        queries.order(order_id, user_id=user_id)
+        return repository.history(order_id)
+
+    def get(self, *, order_id: UUID) -> contract.Order:
+        return queries.as_contract(queries.order(order_id))
+
+    def audit(self, *, after: str | None, limit: int) -> contract.OrderAuditPage:
+        return queries.audit(after=after, limit=limit)
+
+    def _write_note(self, order_id: UUID, kind: str, text: str) -> None:
+        if text:
+            OrderNote(order_id=order_id, kind=kind, text=text).save(using=ALIAS, force_insert=True)
+
+
+SERVICE = Orders()
+
+
+# --- The parts of a use case ----------------------------------------------------------------------------------------
+
+
+def _priced(lines: Sequence[WantedLine], quoted: Sequence[QuotedProduct]) -> tuple[OrderLine, ...]:
+    products = {product.sku: product for product in quoted if product.active}
+    if unknown := [position for position, line in enumerate(lines) if line.sku not in products]:
+        raise UnknownProducts(lines=unknown)
+    return tuple(
+        OrderLine(
+            sku=line.sku,
+            name=products[line.sku].name,
+            quantity=line.quantity,
+            unit_price=line.unit_price or products[line.sku].price,
+        )
+        for line in lines
+    )
+
+
+def _total(items: Sequence[OrderLine]) -> Money:
+    try:
+        return sum((line.unit_price * line.quantity for line in items), Money.zero(settings.SHOP_CURRENCY))
+    except InvalidMoney:
+        raise TotalTooLarge from None
+
+
+def _help(run: Run, *, budget: float) -> None:
+    """Go on with a run inline. Whatever stops us, a worker finds it and goes on."""
+    try:
+        advance(run, budget=budget)
+    except LeaseLost:
+        log.warning("the lease on %s was lost", run.subject)
+
+

@@ -1,0 +1,7 @@
+"""What payments does when another domain announces something: nothing yet."""
+
+from __future__ import annotations
+
+from runtime.messaging import Handlers
+
+HANDLERS = Handlers({})

@@ -1,0 +1,90 @@
+"""What payments looks up. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db.models import Prefetch
+
+from apps.payments.gateways import Answer, ProviderSilent
+from apps.payments.models import Attempt, Movement, Payment
+from contracts._base import Money
+from contracts.payments import PaymentAudit, PaymentAuditPage, PaymentUnknown
+from runtime.databases import keyset
+from runtime.databases.keyset import Page, PageRequest
+
+ALIAS = "payments"
+
+
+def by_key(key: str) -> Payment | None:
+    return Payment.objects.using(ALIAS).filter(key=key).first()
+
+
+def payments(*, user_id: UUID | None, order_id: UUID | None, page: PageRequest) -> Page[Payment]:
+    rows = _whole()
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    if order_id is not None:
+        rows = rows.filter(order_id=order_id)
+    return keyset.slice(rows, field="id", descending=True, request=page)
+
+
+def payment(*, payment_id: UUID, user_id: UUID | None) -> Payment:
+    rows = _whole().filter(pk=payment_id)
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    found = rows.first()
+    if found is None:
+        raise PaymentUnknown
+    return found
+
+
+def _whole():  # type: ignore[no-untyped-def]  # a QuerySet of Payment with its attempts and movements
+    return Payment.objects.using(ALIAS).prefetch_related(
+        Prefetch("attempts", Attempt.objects.using(ALIAS).order_by("id")),
+        Prefetch("movements", Movement.objects.using(ALIAS).order_by("id")),
+    )
+
+
+def audit(*, after: str | None, limit: int, look_up: Callable[[Payment], Answer | None]) -> PaymentAuditPage:
+    rows = Payment.objects.using(ALIAS).order_by("id").prefetch_related("movements")
+    if after is not None:
+        rows = rows.filter(id__gt=UUID(after))
+    page = list(rows[:limit])
+    items = tuple(_audit_row(row, look_up) for row in page)
+    return PaymentAuditPage(items=items, next=str(page[-1].id) if len(page) == limit else None)
+
+
+def _audit_row(row: Payment, look_up: Callable[[Payment], Answer | None]) -> PaymentAudit:
+    captures = [m for m in row.movements.all() if m.kind == Movement.CAPTURE]
+    refunds = [m for m in row.movements.all() if m.kind == Movement.REFUND]
+    captured, refunded = _theirs(row, look_up)
+    return PaymentAudit(
+        payment_id=row.id,
+        order_id=row.order_id,
+        status=row.status,
+        amount=row.money,
+        captures=len(captures),
+        captured=_total(captures, row.currency),
+        refunds=len(refunds),
+        refunded=_total(refunds, row.currency),
+        provider_captured=captured,
+        provider_refunded=refunded,
+        updated_at=row.updated_at,
+    )
+
+
+def _theirs(row: Payment, look_up: Callable[[Payment], Answer | None]) -> tuple[Money | None, Money | None]:
+    nothing = Money.zero(row.currency)
+    try:
+        answer = look_up(row)
+    except ProviderSilent:
+        return None, None
+    if answer is None or answer.state != "captured":
+        return nothing, nothing
+    return answer.amount, answer.refunded
+
+
+def _total(rows: list[Movement], currency: str) -> Money:
+    return sum((Money(row.amount, currency) for row in rows), Money.zero(currency))

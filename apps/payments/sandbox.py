@@ -1,0 +1,203 @@
+"""
+A provider that lives in this process, for trying things out: it behaves by the payment method it is given.
+
+Its books are tables of their own, committed apart from the payment, so that a crash of ours makes it forget nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import urllib3
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Sum
+
+from apps.payments.gateways import CANCELLED, CAPTURED, DECLINED, PENDING, Answer, BadWebhook, ProviderSilent, Webhook
+from apps.payments.models import SandboxCharge, SandboxRefund, SandboxWebhook
+from contracts._base import Money
+from runtime.databases.clock import Now
+from runtime.databases.rows import insert_once
+
+log = logging.getLogger(__name__)
+
+ALIAS = "payments"
+SIGNATURE = "X-Sandbox-Signature"
+OLDEST_WEBHOOK = 300.0
+"""Seconds: a message older, or from further in the future, may be a replay."""
+
+SETTLES_AFTER = timedelta(seconds=2)
+
+METHODS: dict[str, dict[str, str]] = {
+    "pm_card_visa": {"state": CAPTURED},
+    "pm_card_declined": {"state": DECLINED, "reason": "payment_declined"},
+    "pm_card_insufficient_funds": {"state": DECLINED, "reason": "insufficient_funds"},
+    "pm_card_async": {"state": PENDING, "settles_as": CAPTURED},
+    "pm_card_async_fail": {"state": PENDING, "settles_as": DECLINED, "reason": "payment_failed"},
+    "pm_card_timeout": {"state": CAPTURED},
+}
+
+
+class Sandbox:
+    """Keeps gateways.Gateway's promise."""
+
+    name = "sandbox"
+
+    def charge(self, *, key: str, amount: Money, method: str, timeout: float) -> Answer:
+        behaviour = METHODS.get(method, {"state": DECLINED, "reason": "payment_declined"})
+        charge, is_new = _insert(key, amount, method, behaviour)
+        if is_new and method == "pm_card_timeout":
+            _never_answer(timeout)
+        return _answer(charge)
+
+    def look_up(self, *, key: str, timeout: float) -> Answer | None:
+        charge = _settled(key)
+        return None if charge is None else _answer(charge)
+
+    def cancel(self, *, key: str, amount: Money, timeout: float) -> Answer:
+        _insert(key, amount, "", {"state": CANCELLED})
+        with transaction.atomic(using=ALIAS):
+            charge = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=key)
+            _settle_if_due(charge)
+            if charge.state == PENDING:
+                charge.state = CANCELLED
+                charge.save(using=ALIAS, update_fields=["state"])
+        return _answer(charge)
+
+    def refund(self, *, key: str, charge_key: str, amount: Money, timeout: float) -> str:
+        with transaction.atomic(using=ALIAS):
+            charge = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=charge_key)
+            if not SandboxRefund.objects.using(ALIAS).filter(pk=key).exists():
+                if charge.state != CAPTURED or _refunded(charge) + amount.amount > charge.amount:
+                    raise AssertionError(f"the sandbox cannot refund {amount} of {charge_key}")
+                SandboxRefund(key=key, charge=charge, amount=amount.amount).save(using=ALIAS, force_insert=True)
+        return f"re_{key}"
+
+    def read_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> Webhook:
+        parts = dict(part.partition("=")[::2] for part in headers.get(SIGNATURE, "").split(","))
+        signed_at = parts.get("t", "")
+        if not hmac.compare_digest(_sign(signed_at, body).encode(), parts.get("v1", "").encode()):
+            raise BadWebhook("the signature is not the provider's")
+        if abs(time.time() - float(signed_at)) > OLDEST_WEBHOOK:
+            raise BadWebhook(f"the message was signed at {signed_at}, more than {OLDEST_WEBHOOK:.0f} s from now")
+        try:
+            message = json.loads(body)
+            return Webhook(event_id=str(message["id"]), key=str(message["key"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadWebhook("the message cannot be understood") from error
+
+
+def deliver_webhooks() -> bool:
+    """Send the messages that are due, signed, over real HTTP. Whether there may be more."""
+    with transaction.atomic(using=ALIAS):
+        rows = list(
+            SandboxWebhook.objects.using(ALIAS)
+            .select_for_update(skip_locked=True)
+            .filter(delivered_at=None, due_at__lte=Now())
+            .order_by("due_at")[:20]
+        )
+        # Not due again while it is being sent; and again later if it was not taken.
+        SandboxWebhook.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(
+            attempts=F("attempts") + 1, due_at=Now() + timedelta(seconds=5)
+        )
+    for row in rows:
+        if _post(row):
+            SandboxWebhook.objects.using(ALIAS).filter(pk=row.pk).update(delivered_at=Now())
+    return len(rows) == 20
+
+
+# --- The books ------------------------------------------------------------------------------------------------------
+
+
+def _insert(key: str, amount: Money, method: str, behaviour: Mapping[str, str]) -> tuple[SandboxCharge, bool]:
+    with transaction.atomic(using=ALIAS):
+        settles_at: Any = Now() + SETTLES_AFTER if "settles_as" in behaviour else None
+        new = SandboxCharge(
+            key=key,
+            method=method,
+            amount=amount.amount,
+            currency=amount.currency,
+            state=behaviour["state"],
+            reason=behaviour.get("reason"),
+            settles_at=settles_at,
+            settles_as=behaviour.get("settles_as"),
+        )
+        is_new = insert_once(new, using=ALIAS)
+        if is_new and settles_at is not None:
+            SandboxWebhook(payload={"key": key}, due_at=settles_at).save(using=ALIAS, force_insert=True)
+    return SandboxCharge.objects.using(ALIAS).get(pk=key), is_new
+
+
+def _settled(key: str) -> SandboxCharge | None:
+    with transaction.atomic(using=ALIAS):
+        charge = SandboxCharge.objects.using(ALIAS).select_for_update().filter(pk=key).first()
+        if charge is not None:
+            _settle_if_due(charge)
+    return charge
+
+
+def _settle_if_due(charge: SandboxCharge) -> None:
+    """A pending charge is settled once its time has come, whoever looks first."""
+    due = SandboxCharge.objects.using(ALIAS).filter(pk=charge.pk, state=PENDING, settles_at__lte=Now())
+    if due.update(state=F("settles_as")):
+        charge.refresh_from_db(using=ALIAS)
+
+
+def _refunded(charge: SandboxCharge) -> Decimal:
+    total = charge.refunds.using(ALIAS).aggregate(total=Sum("amount"))["total"]
+    return total or Decimal("0.00")
+
+
+def _answer(charge: SandboxCharge) -> Answer:
+    return Answer(
+        state=charge.state,
+        reference=f"ch_{charge.key}",
+        amount=Money(charge.amount, charge.currency),
+        refunded=Money(_refunded(charge), charge.currency),
+        reason=charge.reason if charge.state == DECLINED else None,
+    )
+
+
+def _never_answer(timeout: float) -> None:
+    """As long as the caller waits, nothing comes."""
+    threading.Event().wait(timeout)
+    raise ProviderSilent(f"no answer within {timeout:.1f} s")
+
+
+# --- Webhooks -------------------------------------------------------------------------------------------------------
+
+
+def _sign(signed_at: str, body: bytes) -> str:
+    secret = settings.SANDBOX_WEBHOOK_SECRET.encode()
+    return hmac.new(secret, signed_at.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def sign_webhook(body: bytes, *, at: float) -> str:
+    """The header's value: when it was signed (Unix seconds), and HMAC-SHA256 over that and the raw body."""
+    return f"t={at:.0f},v1={_sign(f'{at:.0f}', body)}"
+
+
+_http = urllib3.PoolManager(num_pools=2, maxsize=2, retries=False, timeout=5.0)
+
+
+def _post(row: SandboxWebhook) -> bool:
+    body = json.dumps({"id": str(row.pk), **row.payload}).encode()
+    headers = {"Content-Type": "application/json", SIGNATURE: sign_webhook(body, at=time.time())}
+    try:
+        answer = _http.request("POST", settings.SANDBOX_WEBHOOK_URL, body=body, headers=headers)
+    except urllib3.exceptions.HTTPError as error:
+        log.warning("the sandbox could not deliver webhook %s: %s", row.pk, error)
+        return False
+    if answer.status >= 300:
+        log.warning("the sandbox's webhook %s was answered %s", row.pk, answer.status)
+        return False
+    return True

@@ -1,0 +1,8 @@
+"""What comes due in payments."""
+
+from __future__ import annotations
+
+from apps.payments.service import SERVICE
+from runtime.timers import Timer
+
+TIMERS = (Timer(name="payments.sandbox_webhooks", every=0.5, run=SERVICE.deliver_sandbox_webhooks),)

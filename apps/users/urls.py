@@ -1,0 +1,16 @@
+"""Addresses of users, below /api/."""
+
+from django.urls import path
+
+from apps.users import views
+
+urlpatterns = [
+    path("users", views.UserListView.as_view()),
+    path("users/token", views.TokenView.as_view()),
+    path("users/token/refresh", views.RefreshView.as_view()),
+    path("users/token/revoke", views.RevokeView.as_view()),
+    path("users/me", views.MeView.as_view()),
+    path("users/roles", views.RoleListView.as_view()),
+    path("users/<uuid:user_id>", views.UserView.as_view()),
+    path("users/<uuid:user_id>/roles", views.UserRolesView.as_view()),
+]

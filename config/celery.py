@@ -1,0 +1,63 @@
+"""Celery: which broker, which queues, and settings that do not lose work, each with its reason."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django  # noqa: E402
+from django.apps import apps  # noqa: E402
+
+if not apps.ready:
+    django.setup()
+
+from celery import Celery  # noqa: E402
+from celery.signals import setup_logging, worker_process_init  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import connections  # noqa: E402
+
+from runtime.messaging.broker import queue_of  # noqa: E402
+
+app = Celery("mitosis", broker=settings.BROKER_URL or "memory://nowhere", set_as_current=True)
+
+app.conf.update(
+    task_queues=[queue_of(domain) for domain in settings.HOSTED_DOMAINS],
+    task_create_missing_queues=False,
+    # What is not JSON is refused before any of it runs.
+    accept_content=["json"],
+    task_serializer="json",
+    # Nobody waits for a task's answer.
+    task_ignore_result=True,
+    # A message is acknowledged when its work is written down, not when it arrives: a worker that dies gives it back.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    # One at a time: what a dying child takes with it is its own message and no other.
+    worker_prefetch_multiplier=1,
+    worker_enable_prefetch_count_reduction=False,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    # A broker that is away is waited for, at start as later.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Children are recycled: a leak stays small.
+    worker_max_tasks_per_child=10_000,
+    worker_max_memory_per_child=400_000,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_send_sent_event=False,
+    # Valkey hands an unacknowledged message out again after this time, in seconds. Nothing here takes that long.
+    broker_transport_options={"visibility_timeout": 60},
+)
+app.autodiscover_tasks(["runtime.messaging", "runtime.saga"])
+
+
+@setup_logging.connect
+def _keep_our_logging(**kwargs: Any) -> None:
+    """Django's LOGGING is the one set-up; Celery is not to make its own."""
+
+
+@worker_process_init.connect
+def _own_connections(**kwargs: Any) -> None:
+    """A connection opened before the fork would be shared by two processes."""
+    connections.close_all()

@@ -1,0 +1,209 @@
+"""
+The one place that reads the environment.
+
+Each setting is checked here, with a sentence that names the variable and the value. What is not set comes from the
+servers that `make up` started (run.json and secrets.json under STATE_DIR); nothing else has a default that is secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
+from runtime.embedded.state import read_run, secrets, state_dir
+
+DOMAINS = ("users", "inventory", "payments", "orders")
+"""In the order in which they may be set up; orders calls the other three."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class BadSetting(ValueError):
+    """A setting in the environment cannot be used."""
+
+    def __init__(self, name: str, value: object, wanted: str) -> None:
+        super().__init__(f"{name}={value!r} cannot be used: {wanted}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """All settings, checked. Durations are seconds."""
+
+    state_dir: Path
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    hosted_domains: tuple[str, ...]
+    databases: Mapping[str, str | None]
+    owner_databases: Mapping[str, str | None]
+    admin_databases: Mapping[str, str | None]
+    broker_url: str | None
+    cache_url: str | None
+    secret_key: str
+    jwt_signing_key: str | None
+    service_key: str
+    webhook_secret: str
+    webhook_url: str
+    payment_provider: str
+    shop_currency: str
+    order_budget: float
+    provider_timeout: float
+    rate_limit_anonymous: str
+    rate_limit_user: str
+    trusted_proxies: tuple[str, ...]
+    publish_all: bool
+    log_format: str
+    web_threads: int
+
+    @property
+    def databases_known(self) -> bool:
+        return all(self.databases[domain] for domain in self.hosted_domains)
+
+
+def read(environ: Mapping[str, str]) -> Environment:
+    """Raises BadSetting."""
+    folder = state_dir(environ)
+    run: Mapping[str, Any] = read_run(folder) or {}
+    own = _own_secrets(environ, folder)
+    secret_key = own["SECRET_KEY"]
+    hosted = _domains(environ)
+    databases = {domain: _runtime_url(environ, run, domain, secret_key) for domain in DOMAINS}
+    admins = {domain: _admin_url(environ, domain) for domain in DOMAINS}
+    return Environment(
+        state_dir=folder,
+        debug=_flag(environ, "DEBUG"),
+        allowed_hosts=_words(environ, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        hosted_domains=hosted,
+        databases=databases,
+        owner_databases={
+            domain: (url := admins[domain] or databases[domain]) and role_url(url, f"{domain}_owner", secret_key)
+            for domain in DOMAINS
+        },
+        admin_databases=admins,
+        broker_url=environ.get("BROKER_URL") or run.get("broker"),
+        cache_url=environ.get("CACHE_URL") or run.get("cache"),
+        secret_key=secret_key,
+        jwt_signing_key=own.get("JWT_SIGNING_KEY"),
+        service_key=own["SERVICE_KEY"],
+        webhook_secret=own["SANDBOX_WEBHOOK_SECRET"],
+        webhook_url=_webhook_url(environ, run),
+        payment_provider=_choice(environ, "PAYMENT_PROVIDER", ("sandbox",)),
+        shop_currency=_currency(environ),
+        order_budget=_duration(environ, "ORDER_BUDGET", "3s"),
+        provider_timeout=_duration(environ, "PROVIDER_TIMEOUT", "10s"),
+        rate_limit_anonymous=environ.get("RATE_LIMIT_ANONYMOUS", "100/15m"),
+        rate_limit_user=environ.get("RATE_LIMIT_USER", "600/1m"),
+        trusted_proxies=_words(environ, "TRUSTED_PROXIES", ""),
+        publish_all=_flag(environ, "PUBLISH_ALL"),
+        log_format=_choice(environ, "LOG_FORMAT", ("console", "json")),
+        web_threads=_whole(environ, "WEB_THREADS", 8),
+    )
+
+
+# --- One kind of value each -----------------------------------------------------------------------------------------
+
+
+def _own_secrets(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Secrets from the environment; what is missing is generated once, but only where nothing is a deployment's."""
+    names = ("SECRET_KEY", "JWT_SIGNING_KEY", "SERVICE_KEY", "SANDBOX_WEBHOOK_SECRET")
+    given = {name: environ[name] for name in names if environ.get(name)}
+    if "SECRET_KEY" in given and "SERVICE_KEY" in given:
+        return {"SANDBOX_WEBHOOK_SECRET": given["SERVICE_KEY"], **given}
+    if any(name.endswith("DATABASE_URL") and value for name, value in environ.items()) and "SECRET_KEY" not in given:
+        generated = folder / "secrets.json"
+        if not generated.exists() and not environ.get("CI"):
+            raise BadSetting("SECRET_KEY", "", "a deployment with its own database has to set it; nothing is guessed")
+    return {**secrets(folder), **given}
+
+
+def _runtime_url(environ: Mapping[str, str], run: Mapping[str, Any], domain: str, secret_key: str) -> str | None:
+    name = f"{domain.upper()}_DATABASE_URL"
+    own, shared = environ.get(name), environ.get("DATABASE_URL")
+    try:
+        if own:
+            return own if url_user(own) == domain else role_url(own, domain, secret_key)
+        if shared:
+            return role_url(shared, domain, secret_key)
+    except BadDatabaseUrl as error:
+        raise BadSetting(name if own else "DATABASE_URL", "…", str(error)) from None
+    return run.get("databases", {}).get(domain)
+
+
+def _admin_url(environ: Mapping[str, str], domain: str) -> str | None:
+    own = environ.get(f"{domain.upper()}_DATABASE_URL")
+    if own and url_user(own) != domain:
+        return own
+    return environ.get("DATABASE_URL")
+
+
+def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
+    """Where the sandbox tells of payments that settle later."""
+    base = environ.get("PAYMENTS_URL") or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}"
+    return environ.get("SANDBOX_WEBHOOK_URL") or f"{base}/api/payments/webhooks/sandbox"
+
+
+def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
+    words = _words(environ, "DOMAINS", ",".join(DOMAINS))
+    for word in words:
+        if word not in DOMAINS:
+            raise BadSetting("DOMAINS", environ["DOMAINS"], f"{word!r} is none of {', '.join(DOMAINS)}")
+    return tuple(domain for domain in DOMAINS if domain in words)
+
+
+def _words(environ: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in environ.get(name, default).split(",") if word.strip())
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value not in {"", "0", "1", "true", "false", "yes", "no"}:
+        raise BadSetting(name, environ[name], "say 1 or 0")
+    return value in {"1", "true", "yes"}
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name, str(default))
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise BadSetting(name, value, "it is a whole number from 1")
+    return int(value)
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = environ.get(name) or choices[0]
+    if value not in choices:
+        raise BadSetting(name, value, f"it is one of {', '.join(choices)}")
+    return value
+
+
+def _currency(environ: Mapping[str, str]) -> str:
+    value = environ.get("SHOP_CURRENCY", "GBP")
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise BadSetting("SHOP_CURRENCY", value, "it is three capital letters, as in GBP")
+    return value
+
+
+def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
+    value = environ.get(name, default)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
+    if not found:
+        raise BadSetting(name, value, "it is a number with ms, s, m or h, as in 3s")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def django_database(url: str | None) -> dict[str, Any]:
+    """One alias of DATABASES. Without a URL the alias exists (checks and migrations need no server) but connects nowhere."""
+    known = connection_settings(url) if url else {"HOST": "127.0.0.1", "PORT": "1", "NAME": "unknown"}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+        **known,
+    }
+
+
+ENVIRONMENT = read(os.environ)

@@ -1,0 +1,58 @@
+"""``manage.py relay``: sends the outbox, resumes what nobody holds, and does whatever else has come due."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
+
+from config.celery import app
+from runtime import timers
+from runtime.messaging import broker, inbox
+from runtime.messaging.relay import Relay
+from runtime.messaging.tasks import REDELIVER
+from runtime.saga import sweeper
+from runtime.timers import Timer
+
+POLL = 0.1
+"""Seconds between two looks at an outbox that was empty."""
+
+
+class Command(BaseCommand):
+    help = "Sends events from the outbox, resumes sagas, retries inboxes, and runs the domains' timers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        timers.run([timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)], stop=stop)
+
+
+def timers_of(domain: str) -> list[Timer]:
+    """All that comes due in one domain: runtime's own, then what the domain's tasks.py adds."""
+    return [
+        Timer(name=f"{domain}.outbox", every=POLL, run=Relay(app=app, domain=domain).publish_batch),
+        Timer(name=f"{domain}.inbox", every=1.0, run=partial(_retry_inbox, domain)),
+        Timer(name=f"{domain}.sagas", every=0.5, run=partial(_sweep_sagas, domain)),
+        *import_string(f"apps.{domain}.tasks.TIMERS"),
+    ]
+
+
+def _retry_inbox(domain: str) -> bool:
+    due = inbox.take_due(consumer=domain, limit=100)
+    for event_id in due:
+        broker.send_to_queue(app, REDELIVER, to=domain, consumer=domain, event_id=str(event_id))
+    return len(due) == 100
+
+
+def _sweep_sagas(domain: str) -> bool:
+    def nudge(run_id: UUID) -> None:
+        broker.send_to_queue(app, sweeper.RESUME, to=domain, domain=domain, run_id=str(run_id))
+
+    return sweeper.sweep(domain=domain, nudge=nudge)

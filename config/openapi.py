@@ -1,0 +1,44 @@
+"""The OpenAPI documents: one for the whole, one for each domain, made once from the URLs and then kept."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
+from django.views.decorators.http import require_safe
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+
+__all__ = ["document", "schema_view"]
+
+type _Patterns = Sequence[URLPattern | URLResolver]
+
+_one_at_a_time = threading.Lock()
+
+
+def document(patterns: _Patterns) -> tuple[dict[str, Any], list[str]]:
+    """The OpenAPI document of these URLs, and what drf-spectacular had to guess at."""
+    with _one_at_a_time, GENERATOR_STATS.silence():
+        generator = SchemaGenerator(patterns=list(patterns))  # type: ignore[no-untyped-call]
+        found: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+        guesses = [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache]
+    return found, guesses
+
+
+def schema_view(patterns: _Patterns) -> Callable[[HttpRequest], HttpResponse]:
+    """A view that answers with the document of these URLs."""
+
+    @cache
+    def body() -> bytes:
+        return json.dumps(document(patterns)[0]).encode()
+
+    @require_safe
+    def schema(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(body(), content_type="application/json", headers={"Cache-Control": "public, max-age=60"})
+
+    return schema

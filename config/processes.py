@@ -1,0 +1,196 @@
+"""
+Which processes make up the application, as data, and one such process kept alive.
+
+A group of domains is hosted together: each has a web server, a worker and a relay of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.supervisor_errors import BadTopology
+from runtime.embedded.process import Child
+from runtime.embedded.state import RunningProcess
+
+PROJECT = Path(__file__).resolve().parents[1]
+MANAGE = (sys.executable, str(PROJECT / "manage.py"))
+
+QUICK_DEATH = 5.0
+"""A process that dies within these seconds of its start, and again, is not started again at once."""
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """
+    One process: the domains it hosts and the command that runs it.
+
+    One that ``listens`` is handed a bound socket; ``{fd}`` in its command stands for that socket's number.
+    """
+
+    name: str
+    role: str
+    domains: tuple[str, ...]
+    command: tuple[str, ...]
+    listens: bool = False
+    stop_limit: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command that runs once, before any process starts."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+PREPARATION = (Step(name="migrate", command=(*MANAGE, "migrate")), Step(name="seed", command=(*MANAGE, "seed")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    What to run once, then which processes to keep alive; ready when ``ready_path`` answers 200.
+
+    Limits are in seconds.
+    """
+
+    processes: Sequence[ProcessSpec]
+    preparation: Sequence[Step] = PREPARATION
+    ready_path: str = "/health/ready"
+    ready_limit: float = 90.0
+    step_limit: float = 600.0
+
+
+def plan_for(environ: Mapping[str, str], *, domains: tuple[str, ...], state: Path) -> Plan:
+    """All the domains in one group. Raises BadTopology where TOPOLOGY asks for more."""
+    topology = environ.get("TOPOLOGY", "")
+    if "|" in topology:
+        raise BadTopology(topology=topology, count=topology.count("|") + 1)
+    return Plan(processes=process_specs([domains], state))
+
+
+def process_specs(groups: Sequence[tuple[str, ...]], state: Path) -> tuple[ProcessSpec, ...]:
+    """In the order in which they are started. With one group a process is named by its role alone."""
+    return tuple(
+        build(role if len(groups) == 1 else f"{role}-{'+'.join(group)}", group, state)
+        for role, build in (("web", _web), ("worker", _worker), ("relay", _relay))
+        for group in groups
+    )
+
+
+def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
+    gunicorn = (sys.executable, "-m", "gunicorn", "config.wsgi:application", "--config", "config/gunicorn.py")
+    # The supervisor holds the socket, so that a request finds somebody listening also while this is started again.
+    command = (*gunicorn, "--bind", "fd://{fd}", "--no-control-socket")
+    return ProcessSpec(name=name, role="web", domains=domains, command=command, listens=True, stop_limit=12.0)
+
+
+def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
+    # Several sets may share one broker, and two workers of one name would take each other's control messages.
+    hostname = f"{name}-{hashlib.sha256(str(state).encode()).hexdigest()[:8]}@%h"
+    celery = (
+        sys.executable,
+        "-m",
+        "celery",
+        "--app",
+        "config",
+        "worker",
+        "--loglevel",
+        "WARNING",
+        "--concurrency",
+        "2",
+    )
+    alone = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--hostname", hostname)
+    command = (*celery, *alone, "--queues", ",".join(domains))
+    return ProcessSpec(name=name, role="worker", domains=domains, command=command, stop_limit=15.0)
+
+
+def _relay(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
+    return ProcessSpec(name=name, role="relay", domains=domains, command=(*MANAGE, "relay"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """How a process ended, and what it said last."""
+
+    how: str
+    words: str
+
+
+class KeptAlive:
+    """A process that is started again when it dies: at once, and after a growing pause when it keeps dying."""
+
+    def __init__(self, spec: ProcessSpec, *, env: Mapping[str, str], log: Path, fd: int | None = None) -> None:
+        self.spec = spec
+        self.log = log
+        self.child: Child | None = None
+        self._env = env
+        self._fd = fd
+        self._started = 0.0
+        self._due = 0.0
+        self._quick_deaths = 0
+
+    def start(self) -> None:
+        """Raises OSError."""
+        self._started = time.monotonic()
+        self.child = Child(
+            [word.replace("{fd}", str(self._fd)) for word in self.spec.command]
+            if self.spec.listens
+            else self.spec.command,
+            log=self.log,
+            env=self._env,
+            cwd=PROJECT,
+            pass_fds=() if self._fd is None else (self._fd,),
+        )
+
+    def bury(self) -> Death | None:
+        """If it has died: end what it left behind, and decide when it is due again."""
+        if self.child is None or not self.child.exited():
+            return None
+        child, self.child = self.child, None
+        code = child.kill()
+        quick = time.monotonic() - self._started < QUICK_DEATH
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if self._quick_deaths > 1:
+            self.postpone(min(LONGEST_PAUSE, 0.25 * 2.0**self._quick_deaths))
+        return Death(how=_how(child.pid, code), words=child.said())
+
+    def postpone(self, seconds: float = LONGEST_PAUSE) -> None:
+        self._due = time.monotonic() + seconds
+
+    def is_due(self) -> bool:
+        return self.child is None and time.monotonic() >= self._due
+
+    def ask_to_stop(self) -> None:
+        if self.child is not None:
+            self.child.send(signal.SIGTERM)
+
+    def end(self, *, hurry: Callable[[], bool]) -> None:
+        """Wait for the end that was asked for, no longer than the process's own limit; then end its whole group."""
+        if self.child is not None:
+            child, self.child = self.child, None
+            child.wait(limit=self.spec.stop_limit, hurry=hurry)
+            child.kill()
+
+    def entry(self) -> RunningProcess | None:
+        """Its line in run.json."""
+        return running_process(self.spec.name, self.spec.domains, self.child)
+
+
+def running_process(name: str, domains: Sequence[str], child: Child | None) -> RunningProcess | None:
+    if child is None:
+        return None
+    return {"name": name, "domains": list(domains), "pid": child.pid, "started": child.started}
+
+
+def _how(pid: int, code: int) -> str:
+    if code >= 0:
+        return f"(process {pid}) exited with code {code}"
+    return f"(process {pid}) was ended by {signal.Signals(-code).name}"

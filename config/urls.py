@@ -1,0 +1,39 @@
+"""Every address. A domain's urls.py is mounted below /api/ and starts with the domain's own name."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+
+from config.openapi import schema_view
+from runtime.http.docs import DocsView
+from runtime.identity.jwks import jwks
+from runtime.telemetry.health import Live, Ready
+
+DOMAIN_URLS = {
+    "users": "apps.users.urls",
+    "inventory": "apps.inventory.urls",
+    "payments": "apps.payments.urls",
+    "orders": "apps.orders.urls",
+}
+"""Which module has a domain's addresses."""
+
+API: dict[str, URLResolver] = {
+    domain: path("api/", include(module)) for domain, module in DOMAIN_URLS.items() if domain in settings.HOSTED_DOMAINS
+}
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health/live", Live.as_view()),
+    path("health/ready", Ready.as_view()),
+    path("health", Ready.as_view()),
+    path(".well-known/jwks.json", jwks),
+    path("api/schema", schema_view(list(API.values()))),
+    path("api/docs", DocsView.as_view()),
+    *(path(f"api/{domain}/schema", schema_view([addresses])) for domain, addresses in API.items()),
+    *API.values(),
+]
+
+handler400 = "runtime.http.problems.handler400"
+handler403 = "runtime.http.problems.handler403"
+handler404 = "runtime.http.problems.handler404"
+handler500 = "runtime.http.problems.handler500"

@@ -1,0 +1,210 @@
+"""
+The words every contract is written in: references, money, events, ids and the three kinds of bad news.
+
+Plain Python on purpose: a client of a service can ship this package without Django, Celery or a database.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+__all__ = [
+    "ContractError",
+    "DeadlineExceeded",
+    "Event",
+    "InvalidMoney",
+    "Money",
+    "Ref",
+    "Rejected",
+    "Unavailable",
+    "new_id",
+]
+
+_CENT = Decimal("0.01")
+_LARGEST_AMOUNT = Decimal(10) ** 16
+_AMOUNT = re.compile(r"-?\d{1,16}(\.\d{1,2})?", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+# --- Bad news -------------------------------------------------------------------------------------------------------
+
+
+class ContractError(Exception):
+    """
+    Something a contract foresees went wrong. Never raised itself: raise one of its kinds.
+
+    ``code`` is stable and travels; ``data`` holds facts for the caller and travels too; ``may_have_run`` tells
+    whether the call may have had its effect all the same. The docstring of a kind is its message.
+    """
+
+    code: ClassVar[str] = "error"
+    may_have_run: bool = False
+
+    def __init__(self, detail: str = "", **data: Any) -> None:
+        self.detail = detail or _first_line(type(self).__doc__)
+        self.data: dict[str, Any] = data
+        super().__init__(self.detail)
+
+
+class Rejected(ContractError):
+    """The business says no. Nothing was done; asking again with the same words gives the same answer."""
+
+    code: ClassVar[str] = "rejected"
+
+
+class Unavailable(ContractError):
+    """The callee could not answer. It may or may not have run: ask again with the same key."""
+
+    code: ClassVar[str] = "unavailable"
+    may_have_run = True
+
+
+class DeadlineExceeded(Unavailable):
+    """The time allowed for this call was already spent, so it did not run."""
+
+    code: ClassVar[str] = "deadline_exceeded"
+    may_have_run = False
+
+
+def _first_line(doc: str | None) -> str:
+    return " ".join((doc or "").split())
+
+
+# --- References -----------------------------------------------------------------------------------------------------
+
+
+class Ref[T]:
+    """
+    A typed handle on a domain's service: ``INVENTORY = Ref[InventoryService]("inventory")``.
+
+    Where the service lives is decided by configuration; ``resolve(INVENTORY)`` gives something that keeps the
+    Protocol's promise. (A value and not the Protocol class, since ``type[T]`` of a Protocol fails mypy strict. No
+    frozen dataclass: Python notes the Protocol on the instance, and a frozen one would not take the note.)
+    """
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+
+    def __repr__(self) -> str:
+        return f"Ref({self.domain!r})"
+
+
+# --- Money ----------------------------------------------------------------------------------------------------------
+
+
+class InvalidMoney(ValueError):
+    """An amount of money has at most two decimal places, is finite, and has a three-letter currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """
+    An exact amount in one currency, always with two decimal places. Never a float.
+
+    Raises InvalidMoney for more than two places, NaN, infinity, 10^16 or more, or a currency that is not three
+    capital letters. Arithmetic and comparison across currencies raise InvalidMoney as well.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount, Decimal):
+            raise InvalidMoney(f"an amount is a Decimal, not {self.amount!r}")
+        if not self.amount.is_finite() or abs(self.amount) >= _LARGEST_AMOUNT:
+            raise InvalidMoney(f"{self.amount} is not an amount of money")
+        exact = self.amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
+        if exact != self.amount:
+            raise InvalidMoney(f"{self.amount} has more than two decimal places")
+        if not _CURRENCY.fullmatch(self.currency):
+            raise InvalidMoney(f"{self.currency!r} is not a currency: three capital letters, as in GBP")
+        # The one place where a frozen value is touched: equal amounts then have equal text ("5" becomes "5.00").
+        object.__setattr__(self, "amount", exact + Decimal(0))
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """From the wire's decimal string, at most two places: "12.5" is 12.50. Raises InvalidMoney."""
+        if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
+            raise InvalidMoney(f"{text!r} is not a decimal string with at most two places, as in 12.50")
+        try:
+            return cls(Decimal(text), currency)
+        except InvalidOperation as error:
+            raise InvalidMoney(f"{text!r} is not an amount of money") from error
+
+    @classmethod
+    def zero(cls, currency: str) -> Self:
+        return cls(Decimal("0.00"), currency)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other).amount, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other).amount, self.currency)
+
+    def __mul__(self, count: int) -> Money:
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise InvalidMoney(f"money is multiplied by a whole number, not by {count!r}")
+        return Money(self.amount * count, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other).amount
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._same(other).amount
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+    def _same(self, other: Money) -> Money:
+        if self.currency != other.currency:
+            raise InvalidMoney(f"{self} and {other} are in different currencies")
+        return other
+
+
+# --- Events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """
+    A fact in the past tense that nobody waits for. Subclasses are frozen keyword-only dataclasses of plain values.
+
+    ``name`` and ``version`` are the wire's, never a Python path: renaming a class changes nothing that is stored.
+    ``exchange`` and ``routing_key`` say where it is told; ``subject`` is the id of the aggregate it happened to.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    exchange: ClassVar[str]
+    routing_key: ClassVar[str]
+
+    @property
+    def subject(self) -> str:
+        """The id of the aggregate this happened to; events of one subject keep their order."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which aggregate it happened to")
+
+
+# --- Ids ------------------------------------------------------------------------------------------------------------
+
+
+def new_id() -> UUID:
+    """
+    A UUID version 7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 random bits.
+
+    Ids made later sort later, to the millisecond, so new rows land at the end of an index. Order of events is never
+    read from it.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (2**48 - 1)) << 80
+    value |= 0x7 << 76
+    value |= (noise >> 68) << 64
+    value |= 0b10 << 62
+    value |= noise & (2**62 - 1)
+    return UUID(int=value)

@@ -1,0 +1,188 @@
+"""
+Payments' promise to the other domains: money is taken once for a key, or not at all, and what is not known is said.
+
+A charge answers with a status. ``unknown`` is a result of its own: the provider may or may not have the money, and
+only ``inquire`` with the same key will tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol
+from uuid import UUID
+
+from contracts._base import Event, Money, Ref, Rejected
+
+# --- Values ---------------------------------------------------------------------------------------------------------
+
+CAPTURED = "captured"
+PENDING = "pending"
+UNKNOWN = "unknown"
+FAILED = "failed"
+VOIDED = "voided"
+REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """
+    One charge for one order.
+
+    ``status``: pending (the provider settles later and will say so), unknown (nobody can say yet), captured, failed
+    (``reason`` says why), voided (nothing was taken), refunded (all of it was given back).
+    """
+
+    id: UUID
+    order_id: UUID
+    amount: Money
+    status: str
+    reason: str | None
+    refunded: Money
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAudit:
+    """
+    One payment as V1 to V3 and V12 read it: our books beside the provider's. Counts are of movements.
+
+    ``provider_*`` is None where the provider was not asked or could not answer.
+    """
+
+    payment_id: UUID
+    order_id: UUID
+    status: str
+    amount: Money
+    captures: int
+    captured: Money
+    refunds: int
+    refunded: Money
+    provider_captured: Money | None
+    provider_refunded: Money | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAuditPage:
+    items: tuple[PaymentAudit, ...]
+    next: str | None
+
+
+# --- Errors ---------------------------------------------------------------------------------------------------------
+
+
+class PaymentDeclined(Rejected):
+    """The payment was declined. No money was taken."""
+
+    code: ClassVar[str] = "payment_declined"
+
+
+class InsufficientFunds(Rejected):
+    """The payment was declined for lack of funds. No money was taken."""
+
+    code: ClassVar[str] = "insufficient_funds"
+
+
+class ChargeFailed(Rejected):
+    """The payment was accepted at first and failed when it was settled. No money was taken."""
+
+    code: ClassVar[str] = "payment_failed"
+
+
+class PaymentClosed(Rejected):
+    """This payment was undone before, so it cannot be charged."""
+
+    code: ClassVar[str] = "payment_closed"
+
+
+class PaymentUnknown(Rejected):
+    """There is no payment with this key."""
+
+    code: ClassVar[str] = "payment_unknown"
+
+
+# --- Events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PaymentEvent(Event):
+    exchange: ClassVar[str] = "payments"
+    payment_id: UUID
+    order_id: UUID
+    amount: Money
+
+    @property
+    def subject(self) -> str:
+        return str(self.payment_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAuthorized(_PaymentEvent):
+    name: ClassVar[str] = "PaymentAuthorized"
+    routing_key: ClassVar[str] = "payment.authorized"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCaptured(_PaymentEvent):
+    name: ClassVar[str] = "PaymentCaptured"
+    routing_key: ClassVar[str] = "payment.captured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed(_PaymentEvent):
+    name: ClassVar[str] = "PaymentFailed"
+    routing_key: ClassVar[str] = "payment.failed"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentVoided(_PaymentEvent):
+    name: ClassVar[str] = "PaymentVoided"
+    routing_key: ClassVar[str] = "payment.voided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded(_PaymentEvent):
+    """``amount`` is what this refund gave back, not the payment's whole amount."""
+
+    name: ClassVar[str] = "PaymentRefunded"
+    routing_key: ClassVar[str] = "payment.refunded"
+
+
+# --- Promise --------------------------------------------------------------------------------------------------------
+
+
+class PaymentService(Protocol):
+    def charge(self, *, key: str, order_id: UUID, user_id: UUID, amount: Money, method: str) -> Payment:
+        """
+        Take the money once for this key. Answers captured, pending or unknown.
+
+        Raises PaymentDeclined, InsufficientFunds, ChargeFailed, PaymentClosed. After Unavailable the money may have
+        been taken: charge again with the same key, or inquire.
+        """
+        ...
+
+    def inquire(self, *, key: str) -> Payment:
+        """
+        What became of the charge with this key, asking the provider where we do not know.
+
+        Raises as charge does where the answer is a definite no, and PaymentUnknown where no such charge was begun.
+        """
+        ...
+
+    def void(self, *, key: str, order_id: UUID) -> Payment:
+        """
+        Undo the charge with this key, so that it nets zero: cancel what is open, refund what was captured.
+
+        Leaves a mark where no charge was begun, so that one that comes late is refused (PaymentClosed). Answers
+        ``unknown`` or ``captured`` while the provider cannot say or do it: ask again with the same key.
+        """
+        ...
+
+    def audit(self, *, after: str | None, limit: int) -> PaymentAuditPage:
+        """Our books and the provider's for up to ``limit`` payments after that one. Changes nothing."""
+        ...
+
+
+PAYMENTS = Ref[PaymentService]("payments")

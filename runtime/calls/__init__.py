@@ -1,0 +1,12 @@
+"""
+One domain calls another as if it were far away, wherever it is.
+
+``resolve(INVENTORY)`` gives an object that keeps the Protocol's promise. A call copies its values, carries a deadline,
+answers with typed errors only, and refuses to wait inside an open transaction, also when both sides share a process.
+"""
+
+from runtime.calls.context import Call, call, current_call
+from runtime.calls.local import BrokenService, CallInsideTransaction
+from runtime.calls.routing import resolve
+
+__all__ = ["BrokenService", "Call", "CallInsideTransaction", "call", "current_call", "resolve"]

@@ -1,0 +1,101 @@
+"""
+Contract values to JSON and back: strict, in camelCase, the same for a call, an event and a stored stream.
+
+``decode`` ignores fields it does not know (a newer sender may have added them) and refuses what is missing or of the
+wrong type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+__all__ = ["NotDecodable", "copy", "decode", "encode", "from_plain", "to_plain"]
+
+
+class NotDecodable(ValueError):
+    """This JSON is not a value of the type that was expected."""
+
+
+def encode(value: Any, type_: Any) -> bytes:
+    """A value of this type as JSON."""
+    return msgspec.json.encode(_to_wire(value, type_))
+
+
+def decode(data: bytes | str, type_: Any) -> Any:
+    """Raises NotDecodable."""
+    try:
+        return _from_wire(msgspec.json.decode(data, type=wire_type(type_)), type_)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotDecodable(str(error)) from error
+
+
+def to_plain(value: Any, type_: Any) -> Any:
+    """A value as dicts, lists, strings and numbers, ready for a jsonb column."""
+    return msgspec.to_builtins(_to_wire(value, type_))
+
+
+def from_plain(data: Any, type_: Any) -> Any:
+    """Raises NotDecodable."""
+    try:
+        return _from_wire(msgspec.convert(data, type=wire_type(type_)), type_)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise NotDecodable(str(error)) from error
+
+
+def copy[T](value: T, type_: Any) -> T:
+    """The value as it would arrive after a journey over the wire. Raises NotDecodable where it could not travel."""
+    try:
+        encoded = encode(value, type_)
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise NotDecodable(f"{value!r} cannot travel as {type_}: {error}") from error
+    return typing.cast(T, decode(encoded, type_))
+
+
+@cache
+def wire_type(type_: Any) -> Any:
+    """The type whose JSON is the wire's: dataclasses become structs with camelCase names, all else stays."""
+    if dataclasses.is_dataclass(type_) and isinstance(type_, type):
+        return _struct(type_)
+    arguments = get_args(type_)
+    if not arguments:
+        return type_
+    mapped = tuple(argument if argument is Ellipsis else wire_type(argument) for argument in arguments)
+    origin = get_origin(type_)
+    if origin is typing.Union or type(type_).__name__ == "UnionType":
+        return typing.Union[mapped]  # noqa: UP007 - made from a tuple
+    return origin[mapped] if origin else type_
+
+
+def _struct(type_: type) -> type[msgspec.Struct]:
+    hints = get_type_hints(type_)
+    fields = []
+    for field in dataclasses.fields(type_):
+        wire = wire_type(_as_tuple(hints[field.name]))
+        if field.default is not dataclasses.MISSING:
+            fields.append((field.name, wire, field.default))
+        elif field.default_factory is not dataclasses.MISSING:
+            fields.append((field.name, wire, msgspec.field(default_factory=field.default_factory)))
+        else:
+            fields.append((field.name, wire))
+    return msgspec.defstruct(type_.__name__, fields, rename="camel", kw_only=True, frozen=True)
+
+
+def _as_tuple(hint: Any) -> Any:
+    """A Sequence arrives as a tuple: what came over the wire cannot be changed."""
+    if get_origin(hint) is Sequence:
+        return tuple[get_args(hint)[0], ...]
+    return hint
+
+
+def _to_wire(value: Any, type_: Any) -> Any:
+    return msgspec.convert(value, type=wire_type(_as_tuple(type_)), from_attributes=True)
+
+
+def _from_wire(value: Any, type_: Any) -> Any:
+    return msgspec.convert(value, type=_as_tuple(type_), from_attributes=True)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DatabasesConfig(AppConfig):
+    name = "runtime.databases"
+    label = "databases"

@@ -1,0 +1,3 @@
+"""
+Append-only streams of events: what was written stays as it was, in one unbroken order for each stream.
+"""

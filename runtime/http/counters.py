@@ -1,0 +1,113 @@
+"""
+Counting in windows, in the cache that all processes share; in this process alone while the cache is out of reach.
+
+A window begins with its first count and ends after its time (the ``limits`` library's fixed windows).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage, Storage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+__all__ = ["BadLimit", "Count", "Counters", "Limit", "counters", "parse_limit"]
+
+log = logging.getLogger(__name__)
+
+_RETRY_CACHE_SECONDS = 10
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LIMIT = re.compile(r"(\d{1,9})/(\d{1,6})([smhd])", re.ASCII)
+
+
+class BadLimit(ValueError):
+    """A limit is written count/time, as in 100/15m, or off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """So many in so many seconds."""
+
+    quota: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Where a counter stands: ``used`` includes the latest; ``resets_in`` is in whole seconds, at least 1."""
+
+    limit: Limit
+    used: int
+    resets_in: int
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used > self.limit.quota
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit.quota - self.used)
+
+
+@cache
+def parse_limit(text: str) -> Limit | None:
+    """``100/15m`` is 100 in 15 minutes; ``off`` is None. Raises BadLimit."""
+    if text == "off":
+        return None
+    found = _LIMIT.fullmatch(text)
+    if found is None or not int(found[1]) or not int(found[2]):
+        raise BadLimit(f"{text!r} is not a limit: write count/time, as in 100/15m, or off")
+    return Limit(quota=int(found[1]), seconds=int(found[2]) * _UNITS[found[3]])
+
+
+class Counters:
+    """Counters by name. Never raises because of the cache."""
+
+    def __init__(self, cache_url: str | None) -> None:
+        self._shared = _shared_storage(cache_url) if cache_url else None
+        self._own: Storage | None = None
+        self._lock = threading.Lock()
+        self._retry_at = 0.0
+
+    def count(self, name: str, limit: Limit, *, amount: int = 1) -> Count:
+        """Add ``amount`` (a negative one gives back) and say where the counter stands."""
+        if self._shared is not None and time.monotonic() >= self._retry_at:
+            try:
+                return _count(self._shared, name, limit, amount)
+            except StorageError as error:
+                self._retry_at = time.monotonic() + _RETRY_CACHE_SECONDS
+                log.warning("limits are counted in this process alone, the cache does not answer: %s", error)
+        return _count(self._fallback(), name, limit, amount)
+
+    def _fallback(self) -> Storage:
+        with self._lock:
+            if self._own is None:
+                self._own = MemoryStorage()
+            return self._own
+
+
+def _count(storage: Storage, name: str, limit: Limit, amount: int) -> Count:
+    used = storage.incr(name, limit.seconds, amount)
+    left = storage.get_expiry(name) - time.time()
+    return Count(limit=limit, used=used, resets_in=min(limit.seconds, max(1, math.ceil(left))))
+
+
+def _shared_storage(url: str) -> Storage:
+    # A cache that hangs must not hold up every request: a quarter of a second, then ten seconds without it.
+    options = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
+    return RedisStorage(url, wrap_exceptions=True, **options)
+
+
+@cache
+def counters() -> Counters:
+    """This process's counters, on CACHE_URL."""
+    return Counters(settings.CACHE_URL)

@@ -1,0 +1,101 @@
+"""
+What OpenAPI 3.1 says about a view, beyond what its serializers say: problems, the idempotency key, the token.
+
+Views annotate with drf-spectacular's own ``extend_schema(request=…, responses=…)``; nothing here is called by them.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from runtime.http.serializers import StrictSerializer
+
+__all__ = ["ApiSchema"]
+
+_KEY_PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Made by the caller; the same key again gets the first answer again.",
+)
+
+
+class FieldFaultSerializer(serializers.Serializer[Any]):
+    """A pointer into the body (RFC 6901), or the name of a query parameter."""
+
+    pointer = serializers.CharField(required=False)
+    parameter = serializers.CharField(required=False)
+    detail = serializers.CharField()
+    code = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457. `code` is stable; some codes add members of their own."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldFaultSerializer(many=True, required=False)  # type: ignore[assignment]  # a field of that name
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+    target_class = "runtime.identity.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class ApiSchema(AutoSchema):
+    def get_operation_id(self) -> str:
+        """``get_orders_by_order_id``: the method and the path, so that no two are alike."""
+        path = re.sub(r"^/api/", "", self.path)
+        words = re.sub(r"\{(\w+)\}", r"by_\1", path).replace(".", "_").replace("-", "_").split("/")
+        return "_".join([self.method.lower(), *filter(None, words)])
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *([_KEY_PARAMETER] if self._takes_key() else [])]
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        for status in self._problem_statuses():
+            if str(status) not in bodies:
+                answer = OpenApiResponse(ProblemSerializer, description=HTTPStatus(status).phrase)
+                bodies[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    answer, str(status), ["application/problem+json"]
+                )
+        return dict(sorted(bodies.items()))
+
+    def _problem_statuses(self) -> set[int]:
+        statuses = {400, 429, 503, *getattr(self.view, "problem_status", {}).values()}
+        if self.get_auth():
+            statuses.add(401)
+        if any(hasattr(permission, "needed") for permission in self.view.get_permissions()):
+            statuses.add(403)
+        if "{" in self.path:
+            statuses.add(404)
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses |= {409, 413, 415}
+        if self._takes_key():
+            statuses.add(422)
+        return statuses
+
+    def _takes_key(self) -> bool:
+        return hasattr(getattr(self.view, self.method.lower(), None), "takes_idempotency_key")

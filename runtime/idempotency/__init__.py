@@ -1,0 +1,1 @@
+"""A request that is sent twice under one key has its effect once, and gets the first answer both times."""

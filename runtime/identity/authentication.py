@@ -1,0 +1,75 @@
+"""
+A request's token is verified once, before anything else asks who is calling.
+
+The middleware remembers the outcome; limits and DRF read it. No Authorization header: nobody. Another scheme than
+Bearer, or a bad token: still nobody for the limits, and a 401 at the first view that is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from runtime.identity.principal import Principal
+from runtime.identity.tokens import BadToken, verify
+
+__all__ = ["BearerAuthentication", "IdentityMiddleware", "caller_of"]
+
+
+class IdentityMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        _remember(request)
+        return self._get_response(request)
+
+
+def caller_of(request: HttpRequest) -> Principal | None:
+    """Who is calling; None for nobody and for a bad token."""
+    return _remember(request)[0]
+
+
+class InvalidToken(AuthenticationFailed):
+    default_detail = "The access token is malformed, expired, or not signed by us."
+    default_code = "invalid_token"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """RFC 6750: ``Authorization: Bearer …``. Missing is anonymous, bad is a 401."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        principal, bad = _remember(request._request)
+        if bad:
+            raise InvalidToken
+        return None if principal is None else (principal, "bearer")
+
+    def authenticate_header(self, request: Request) -> str:
+        _, bad = _remember(request._request)
+        return 'Bearer realm="mitosis", error="invalid_token"' if bad else 'Bearer realm="mitosis"'
+
+
+def _remember(request: HttpRequest) -> tuple[Principal | None, bool]:
+    """The principal, and whether a token was given that cannot be trusted."""
+    known = cast(tuple[Principal | None, bool] | None, getattr(request, "_identity", None))
+    if known is None:
+        known = _identify(request.headers.get("Authorization"))
+        request._identity = known  # type: ignore[attr-defined]  # ours, and only read here
+    return known
+
+
+def _identify(header: Any) -> tuple[Principal | None, bool]:
+    if not header:
+        return None, False
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        return None, True
+    try:
+        return verify(token.strip()), False
+    except BadToken:
+        return None, True

@@ -1,0 +1,46 @@
+"""
+What an event wears on its way: the seed's four fields, and what ordering, versions and traces need beside them.
+
+Fields follow the CloudEvents 1.0 attributes in meaning (source, subject, time), under the names that the wire has.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """``sequence`` counts the events of one subject from 1, without gaps. Times are UTC."""
+
+    event_id: UUID
+    event_type: str
+    version: int
+    timestamp: datetime
+    source: str
+    subject: str
+    sequence: int
+    data: dict[str, Any]
+    traceparent: str | None = None
+
+
+class MalformedEnvelope(ValueError):
+    """This message is not an event's envelope."""
+
+
+def read(message: Any) -> Envelope:
+    """Raises MalformedEnvelope. Fields that are not known are ignored: a newer sender may have added them."""
+    try:
+        return msgspec.convert(message, type=Envelope)
+    except msgspec.ValidationError as error:
+        raise MalformedEnvelope(str(error)) from error
+
+
+def write(envelope: Envelope) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(envelope)
+    if envelope.traceparent is None:
+        del plain["traceparent"]
+    return plain

@@ -1,0 +1,64 @@
+"""Writes an event down beside the change that made it true: both happen or neither."""
+
+from __future__ import annotations
+
+
+from django.conf import settings
+from django.db import connections
+
+from contracts._base import Event, new_id
+from runtime.codec import encode
+from runtime.messaging.subscriptions import subscriptions
+from runtime.telemetry.tracing import current_traceparent
+
+
+class PublishOutsideTransaction(RuntimeError):
+    """An event was published outside a transaction, so it could be told without having become true."""
+
+
+# One statement: take the aggregate's next number (or the one that its stream has given already) and write the row.
+_WITH_COUNTER = """
+WITH counted AS (
+    INSERT INTO messaging_eventcounter (subject, last) VALUES (%(subject)s, 1)
+    ON CONFLICT (subject) DO UPDATE SET last = messaging_eventcounter.last + 1
+    RETURNING last
+)
+INSERT INTO messaging_outboxmessage
+    (event_id, event_type, version, exchange, routing_key, subject, sequence, traceparent, data, wanted)
+SELECT %(event_id)s, %(event_type)s, %(version)s, %(exchange)s, %(routing_key)s, %(subject)s, counted.last,
+       %(traceparent)s, %(data)s::jsonb, %(wanted)s
+FROM counted
+"""
+
+_WITH_SEQUENCE = """
+INSERT INTO messaging_outboxmessage
+    (event_id, event_type, version, exchange, routing_key, subject, sequence, traceparent, data, wanted)
+VALUES (%(event_id)s, %(event_type)s, %(version)s, %(exchange)s, %(routing_key)s, %(subject)s, %(sequence)s,
+        %(traceparent)s, %(data)s::jsonb, %(wanted)s)
+"""
+
+
+def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
+    """
+    Tell an event once this transaction commits, and only then.
+
+    ``sequence`` is the event's place among those of its subject where the caller has one (a stream's version); else
+    the next one is taken. Raises PublishOutsideTransaction.
+    """
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        raise PublishOutsideTransaction(f"{event.name} was published outside atomic(using={using!r}).")
+    row = {
+        "event_id": new_id(),
+        "event_type": event.name,
+        "version": event.version,
+        "exchange": event.exchange,
+        "routing_key": event.routing_key,
+        "subject": event.subject,
+        "sequence": sequence,
+        "traceparent": current_traceparent(),
+        "data": encode(event, type(event)).decode(),
+        "wanted": settings.PUBLISH_ALL or bool(subscriptions().consumers_of(event.name)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_COUNTER if sequence is None else _WITH_SEQUENCE, row)

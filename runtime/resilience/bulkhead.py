@@ -1,0 +1,37 @@
+"""So many callers may wait for one neighbour, and no more (Nygard, Release It!, chapter 5)."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import ClassVar, Self
+
+from contracts._base import Unavailable
+
+
+class BulkheadFull(Unavailable):
+    """As many calls as are allowed are waiting already, so this one was not begun."""
+
+    code: ClassVar[str] = "bulkhead_full"
+    may_have_run = False
+
+
+class Bulkhead:
+    """``with Bulkhead(name="provider", places=4):`` raises BulkheadFull at once where no place is free."""
+
+    def __init__(self, *, name: str, places: int) -> None:
+        if places < 1:
+            raise ValueError(f"bulkhead {name!r} has {places} places: it needs at least one")
+        self._name = name
+        self._places = places
+        self._free = threading.BoundedSemaphore(places)
+
+    def __enter__(self) -> Self:
+        if not self._free.acquire(blocking=False):
+            raise BulkheadFull(f"{self._places} calls are waiting for {self._name} already")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._free.release()

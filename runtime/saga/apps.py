@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SagaConfig(AppConfig):
+    name = "runtime.saga"
+    label = "saga"

@@ -1,0 +1,202 @@
+"""Runs a process as far as it gets: forward step by step, or back."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import ClassVar
+
+from django.db import Error as DatabaseError
+from django.db import transaction
+
+from contracts._base import Rejected, Unavailable
+from runtime.calls import call
+from runtime.databases.transactions import is_outage
+from runtime.saga import store
+from runtime.saga.definition import Outcome, Saga, Step, Unknown, Waiting, definition_of
+from runtime.saga.models import SagaRun
+from runtime.saga.run import LeaseLost, Run
+from runtime.telemetry.crashpoints import crashpoint
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 15.0
+"""Seconds between two tries, at the most: after an outage everything is looked at again within this time."""
+
+_FIRST_WAIT = 0.5
+
+
+class Expired(Rejected):
+    """The time for this process is over."""
+
+    code: ClassVar[str] = "expired"
+
+
+def advance(run: Run, *, budget: float) -> Run:
+    """
+    Go on with a run that the caller holds, for so many seconds. The run, ended or parked and given back.
+
+    Raises LeaseLost where somebody else took it over, and what the process's own database raises while it is out of
+    reach (the lease then runs out, and the next holder goes on). Must not be called inside a transaction.
+    """
+    saga = definition_of(run.definition, run.version)
+    with call(seconds=budget, epoch=run.epoch) as limit:
+        while run.unfinished:
+            if limit.remaining() == 0.0:
+                store.save(run, using=saga.domain)
+                return run
+            if _advance_one(saga, run):
+                return run
+    return run
+
+
+def _advance_one(saga: type[Saga], run: Run) -> bool:
+    """One step forward or back. Whether the run was parked or has ended."""
+    if run.step == len(saga.steps):
+        run.state = SagaRun.COMPLETED
+        store.save(run, using=saga.domain)
+        return True
+    step = saga.steps[run.step]
+    forward = run.state == SagaRun.RUNNING
+    action = "do" if forward else "undo"
+    try:
+        return _forward(saga, run, step) if forward else _backward(saga, run, step)
+    except LeaseLost:
+        raise
+    except Unavailable as error:
+        return _retry_later(saga, run, step, action, str(error))
+    except Exception as error:
+        if isinstance(error, DatabaseError) and is_outage(error):
+            return _retry_later(saga, run, step, action, type(error).__name__)
+        return _needs_attention(saga, run, step, action, error)
+
+
+# --- Forward --------------------------------------------------------------------------------------------------------
+
+
+def _forward(saga: type[Saga], run: Run, step: Step) -> bool:
+    if _too_late(saga, run):
+        return _turn_back(saga, run, Expired())
+    crashpoint("saga.before_step")
+    try:
+        outcome = _do_local(saga, run, step) if step.local else _do(run, step)
+    except Rejected as refusal:
+        run.note(step.name, "do", "rejected", refusal.code)
+        return _turn_back(saga, run, refusal)
+    crashpoint("saga.after_step_before_record")
+    if outcome is not None:
+        return _wait_for(saga, run, step, "do", outcome)
+    return not run.unfinished
+
+
+def _do(run: Run, step: Step) -> Outcome:
+    outcome = step.inquire(run) if run.inquiring and step.inquire else step.do(run)
+    if outcome is None:
+        _step_done(run, step)
+    return outcome
+
+
+def _do_local(saga: type[Saga], run: Run, step: Step) -> Outcome:
+    """The step and the record of its success (and of the end, where it is the last) in one transaction."""
+    draft = run.draft()
+    with transaction.atomic(using=saga.domain, durable=True):
+        step.do(draft)
+        _step_done(draft, step)
+        if draft.step == len(saga.steps):
+            draft.state = SagaRun.COMPLETED
+        store.save(draft, using=saga.domain, release=not draft.unfinished)
+    run.become(draft)
+    return None
+
+
+def _step_done(run: Run, step: Step) -> None:
+    run.note(step.name, "do", "succeeded")
+    run.step += 1
+    run.inquiring, run.attempts, run.error = False, 0, None
+
+
+def _too_late(saga: type[Saga], run: Run) -> bool:
+    """A deadline ends a run only while nothing is open beyond the point of no return."""
+    if run.deadline_at is None or run.now() < run.deadline_at:
+        return False
+    return run.step <= saga.pivot_index() and not (run.inquiring and not run.data.get("settles_later"))
+
+
+# --- Backward -------------------------------------------------------------------------------------------------------
+
+
+def _turn_back(saga: type[Saga], run: Run, refusal: Rejected) -> bool:
+    run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": refusal.data}
+    run.state = SagaRun.COMPENSATING
+    run.inquiring, run.attempts, run.error = False, 0, None
+    if not any(step.undo for step in saga.steps[: run.step + 1]):
+        return False
+    # From here on another holder must not go forward again.
+    store.save(run, using=saga.domain, release=False)
+    return False
+
+
+def _backward(saga: type[Saga], run: Run, step: Step) -> bool:
+    """Undo the step that failed as well as those before it: it may have had its effect all the same."""
+    crashpoint("saga.before_undo")
+    outcome = step.undo(run) if step.undo else None
+    crashpoint("saga.after_undo_before_record")
+    if outcome is not None:
+        return _wait_for(saga, run, step, "undo", outcome)
+    if step.undo:
+        run.note(step.name, "undo", "succeeded")
+    run.attempts, run.error = 0, None
+    if run.step > 0:
+        run.step -= 1
+        return False
+    return _end_undone(saga, run)
+
+
+def _end_undone(saga: type[Saga], run: Run) -> bool:
+    draft = run.draft()
+    with transaction.atomic(using=saga.domain, durable=True):
+        if saga.undone is not None:
+            saga.undone(draft)
+        draft.state = SagaRun.COMPENSATED
+        store.save(draft, using=saga.domain)
+    run.become(draft)
+    return True
+
+
+# --- Parking --------------------------------------------------------------------------------------------------------
+
+
+def _wait_for(saga: type[Saga], run: Run, step: Step, action: str, outcome: Unknown | Waiting) -> bool:
+    run.inquiring = True
+    if isinstance(outcome, Waiting):
+        run.data["settles_later"] = True
+        run.note(step.name, action, "waiting")
+        wait = min(outcome.look_again, LONGEST_WAIT)
+    else:
+        run.data.pop("settles_later", None)
+        run.note(step.name, action, "unknown", outcome.detail)
+        wait = _backoff(run)
+    store.save(run, using=saga.domain, wait=wait)
+    return True
+
+
+def _retry_later(saga: type[Saga], run: Run, step: Step, action: str, detail: str) -> bool:
+    run.note(step.name, action, "unavailable", detail[:200])
+    run.error = detail[:2000]
+    store.save(run, using=saga.domain, wait=_backoff(run))
+    return True
+
+
+def _needs_attention(saga: type[Saga], run: Run, step: Step, action: str, error: Exception) -> bool:
+    """A bug: nothing that the contracts foresee. It stops here, marked, until somebody looks."""
+    log.exception("%s of %s needs attention at %s", run.definition, run.subject, step.name)
+    run.note(step.name, action, "failed", f"{type(error).__name__}: {error}"[:200])
+    run.error = f"{type(error).__name__}: {error}"[:2000]
+    run.state = SagaRun.NEEDS_ATTENTION
+    store.save(run, using=saga.domain)
+    return True
+
+
+def _backoff(run: Run) -> float:
+    run.attempts += 1
+    return float(min(LONGEST_WAIT, _FIRST_WAIT * 2 ** (run.attempts - 1)) * random.uniform(0.5, 1.0))

@@ -1,0 +1,71 @@
+"""A run in the hands of its holder: what it knows, what it has noted, and until when it is his."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from runtime.saga.models import SagaRun
+
+
+class LeaseLost(Exception):
+    """Somebody else holds this run now. Whatever was done under the old lease is done again by key, or undone."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """
+    ``data`` is the process's own: plain JSON, kept from step to step. ``refusal`` is why it turned to undoing.
+
+    Times are the database's: it is read when the lease is taken and counted on from there by a monotonic clock.
+    """
+
+    id: UUID
+    definition: str
+    version: int
+    subject: UUID
+    state: str
+    step: int
+    inquiring: bool
+    data: dict[str, Any]
+    log: list[dict[str, Any]]
+    refusal: dict[str, Any] | None
+    epoch: int
+    lease_until: datetime
+    deadline_at: datetime | None
+    attempts: int
+    due_at: datetime
+    error: str | None = None
+    read_at: datetime
+    _monotonic: float = field(default_factory=time.monotonic)
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in SagaRun.UNFINISHED
+
+    def now(self) -> datetime:
+        return self.read_at + timedelta(seconds=time.monotonic() - self._monotonic)
+
+    def key(self, step: str) -> str:
+        """The idempotency key of a step of this run: the same on every try, by whoever tries."""
+        return f"{self.subject}:{step}"
+
+    def draft(self) -> Run:
+        """A copy to write to the database first; ``become`` takes it over once it is committed."""
+        return replace(self, data=dict(self.data), log=[dict(entry) for entry in self.log])
+
+    def become(self, draft: Run) -> None:
+        for name in ("state", "step", "inquiring", "data", "log", "refusal", "attempts", "error"):
+            setattr(self, name, getattr(draft, name))
+
+    def note(self, step: str, action: str, result: str, detail: str = "") -> None:
+        """Remember a try for the timeline. Repeats of the same result are counted, not listed."""
+        at = self.now().isoformat()
+        last = self.log[-1] if self.log else {}
+        if (last.get("step"), last.get("action"), last.get("result")) == (step, action, result):
+            last.update(at=at, tries=last["tries"] + 1, detail=detail)
+        else:
+            self.log.append({"step": step, "action": action, "result": result, "at": at, "tries": 1, "detail": detail})

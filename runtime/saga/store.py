@@ -1,0 +1,154 @@
+"""The rows behind the runs: started, claimed, saved under their epoch, found when due."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Q
+
+from contracts._base import new_id
+from runtime.databases.clock import Now
+from runtime.saga.definition import Saga
+from runtime.saga.models import SagaRun
+from runtime.saga.run import LeaseLost, Run
+
+LEASE = timedelta(seconds=20)
+"""Longer than any inline budget: only a holder that is gone, or asleep, loses it."""
+
+_START = """
+INSERT INTO saga_sagarun (id, definition, version, subject, state, data, lease_until, deadline_at)
+VALUES (%s, %s, %s, %s, 'running', %s::jsonb, clock_now() + %s, clock_now() + %s)
+ON CONFLICT (definition, subject) DO NOTHING
+RETURNING id, lease_until, deadline_at, due_at, clock_now()
+"""
+
+_CLAIM = """
+UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %s
+WHERE id = %s AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
+RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
+          deadline_at, attempts, due_at, error, clock_now()
+"""
+
+_SAVE = """
+UPDATE saga_sagarun
+SET state = %s, step = %s, inquiring = %s, data = %s::jsonb, log = %s::jsonb, refusal = %s::jsonb, attempts = %s,
+    error = %s, due_at = clock_now() + %s, updated_at = clock_now(), lease_until = %s
+WHERE id = %s AND epoch = %s
+"""
+
+
+def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | None:
+    """
+    Begin a process for this subject, inside the caller's transaction and in the caller's hands.
+
+    None where it was begun before: there is one run for each subject. ``data`` is plain JSON.
+    """
+    deadline = None if saga.deadline is None else timedelta(seconds=saga.deadline)
+    with connections[saga.domain].cursor() as cursor:
+        cursor.execute(
+            _START, [new_id(), saga.name, saga.version, subject, json.dumps(data), LEASE, deadline]
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Run(
+        id=row[0],
+        definition=saga.name,
+        version=saga.version,
+        subject=subject,
+        state=SagaRun.RUNNING,
+        step=0,
+        inquiring=False,
+        data=data,
+        log=[],
+        refusal=None,
+        epoch=1,
+        lease_until=row[1],
+        deadline_at=row[2],
+        attempts=0,
+        due_at=row[3],
+        read_at=row[4],
+    )
+
+
+def claim(run_id: UUID, *, using: str) -> Run | None:
+    """Take over a run that nobody holds. None where somebody does, or it has ended."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_CLAIM, [LEASE, run_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    names = (
+        "id definition version subject state step inquiring data log refusal epoch lease_until deadline_at attempts"
+        " due_at error read_at"
+    ).split()
+    values = dict(zip(names, row, strict=True))
+    for name in ("data", "log", "refusal"):
+        if isinstance(values[name], str):
+            values[name] = json.loads(values[name])
+    return Run(**values)
+
+
+def save(run: Run, *, using: str, wait: float = 0.0, release: bool = True) -> None:
+    """
+    Write down where the run stands, to be looked at again in ``wait`` seconds. Raises LeaseLost.
+
+    ``release`` gives the lease back; without it the holder goes on.
+    """
+    keep_until: datetime | None = None if release else run.lease_until
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            _SAVE,
+            [
+                run.state,
+                run.step,
+                run.inquiring,
+                json.dumps(run.data),
+                json.dumps(run.log),
+                None if run.refusal is None else json.dumps(run.refusal),
+                run.attempts,
+                run.error,
+                timedelta(seconds=wait),
+                keep_until,
+                run.id,
+                run.epoch,
+            ],
+        )
+        if cursor.rowcount != 1:
+            raise LeaseLost(f"{run.definition} of {run.subject} is held by somebody else since epoch {run.epoch}")
+
+
+def wake(saga: type[Saga], *, subject: UUID) -> None:
+    """Have a run looked at now: what it waits for may have happened. Quiet where there is none."""
+    SagaRun.objects.using(saga.domain).filter(
+        definition=saga.name, subject=subject, state__in=SagaRun.UNFINISHED
+    ).update(due_at=Now())
+
+
+def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
+    """Runs that are due and that nobody holds. Each is not due again for a while: whoever is nudged claims it."""
+    free = Q(lease_until=None) | Q(lease_until__lte=Now())
+    due = (
+        SagaRun.objects.using(using)
+        .filter(free, state__in=SagaRun.UNFINISHED, due_at__lte=Now())
+        .order_by("due_at")
+        .values_list("id", flat=True)[:limit]
+    )
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now()"
+            " RETURNING id",
+            [nudge_again, list(due)],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:
+    """Those of these subjects that some process is still working on, or that need attention."""
+    ended = (SagaRun.COMPLETED, SagaRun.COMPENSATED)
+    rows = SagaRun.objects.using(using).filter(subject__in=subjects).exclude(state__in=ended)
+    return frozenset(rows.values_list("subject", flat=True))

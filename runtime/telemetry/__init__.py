@@ -1,0 +1,1 @@
+"""What a process tells about itself: health, logs, request ids and traces."""

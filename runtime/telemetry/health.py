@@ -1,0 +1,107 @@
+"""
+Whether this process lives, and whether what it needs answers, in the form the probes of an orchestrator read.
+
+``live`` asks nobody: a process is not killed because its database is down. ``ready`` asks the database of each hosted
+domain and the cache, all at the same time, for two seconds at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.timezone import now
+from health_check.base import HealthCheck, HealthCheckResult
+from health_check.checks import Database
+from health_check.contrib.redis import Redis
+from health_check.exceptions import HealthCheckException, ServiceUnavailable
+from health_check.views import HealthCheckView
+from redis.asyncio import Redis as AsyncRedis
+
+__all__ = ["Live", "Ready"]
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = datetime.timedelta(seconds=1)
+"""What a check may take by itself; the library waits a second longer before it gives a check up."""
+
+_PROBES = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+"""Kept, so that a probe which hangs in a dead connection does not hold up the answer that says so."""
+
+
+@dataclasses.dataclass
+class DomainDatabase(Database):  # type: ignore[misc]  # the library is not typed
+    timeout = _PATIENCE
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except HealthCheckException as error:
+            # The driver's words name hosts and ports: they are for the log, not for whoever asks.
+            log.warning("the database of %s does not answer: %s", self.alias, error.__cause__ or error)
+            raise ServiceUnavailable("The database does not answer.") from error
+
+
+@dataclasses.dataclass
+class CacheServer(Redis):  # type: ignore[misc]
+    timeout = _PATIENCE
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        except Exception as error:
+            log.warning("the cache does not answer: %s", error)
+            raise ServiceUnavailable("The cache does not answer.") from error
+
+
+class _Probe(HealthCheckView):  # type: ignore[misc]
+    http_method_names = ["get", "head", "options"]
+
+    async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        results = await asyncio.gather(*(check.get_result(_PROBES) for check in self.get_checks()))
+        checks = {_name(result.check): _described(result) for result in results}
+        healthy = not any(result.error for result in results)
+        answer = {"status": _word(healthy), "timestamp": now().isoformat(), "checks": checks}
+        return JsonResponse(answer, status=200 if healthy else 503)
+
+
+class Live(_Probe):
+    """200 for as long as the process can answer at all."""
+
+    def get_checks(self) -> Iterator[HealthCheck]:
+        return iter(())
+
+
+class Ready(_Probe):
+    """200 where everything that was asked answers, 503 where something does not."""
+
+    def get_checks(self) -> Iterator[HealthCheck]:
+        for domain in settings.HOSTED_DOMAINS:
+            yield DomainDatabase(alias=domain)
+        if settings.CACHE_URL:
+            yield CacheServer(client_factory=_cache_client)
+
+
+def _cache_client() -> AsyncRedis:
+    return AsyncRedis.from_url(settings.CACHE_URL or "", socket_connect_timeout=1, socket_timeout=1)
+
+
+def _name(check: HealthCheck) -> str:
+    return f"database-{check.alias}" if isinstance(check, Database) else "cache"
+
+
+def _described(result: HealthCheckResult) -> dict[str, Any]:
+    """``duration`` is in milliseconds, as in "12ms"."""
+    described = {"status": _word(not result.error), "duration": f"{result.time_taken * 1000:.0f}ms"}
+    return {**described, "error": str(result.error)} if result.error else described
+
+
+def _word(healthy: bool) -> str:
+    return "healthy" if healthy else "unhealthy"
