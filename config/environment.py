@@ -196,13 +196,15 @@ def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
 
 def django_database(url: str | None) -> dict[str, Any]:
     """One alias of DATABASES. Without a URL the alias exists (checks and migrations need no server) but connects nowhere."""
-    known = connection_settings(url) if url else {"HOST": "127.0.0.1", "PORT": "1", "NAME": "unknown"}
+    known: dict[str, Any] = connection_settings(url) if url else {"HOST": "127.0.0.1", "PORT": "1", "NAME": "unknown"}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
         **known,
+        # A server that swallows packets must not hold a thread for two minutes. Seconds.
+        "OPTIONS": {"connect_timeout": "3", **known.get("OPTIONS", {})},
     }
 
 

@@ -118,7 +118,7 @@ def _relay(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """How a process ended, and what it said last."""
+    """How a process ended, and what it said last; what is killed had nothing to say about it."""
 
     how: str
     words: str
@@ -160,7 +160,7 @@ class KeptAlive:
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if self._quick_deaths > 1:
             self.postpone(min(LONGEST_PAUSE, 0.25 * 2.0**self._quick_deaths))
-        return Death(how=_how(child.pid, code), words=child.said())
+        return Death(how=_how(child.pid, code), words="" if code == -signal.SIGKILL else child.said())
 
     def postpone(self, seconds: float = LONGEST_PAUSE) -> None:
         self._due = time.monotonic() + seconds

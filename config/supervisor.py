@@ -177,7 +177,8 @@ class Supervisor:
         for kept in self._kept:
             if death := kept.bury():
                 changed = True
-                self._say(f"{kept.spec.name} {death.how}. Its log is {kept.log}; the last lines:\n{death.words}")
+                last_lines = f"; the last lines:\n{death.words}" if death.words else "."
+                self._say(f"{kept.spec.name} {death.how}. Its log is {kept.log}{last_lines}")
             if kept.is_due() and not self.stopping.is_set():
                 changed = self._start_again(kept) or changed
         for name in self._servers.newly_dead():

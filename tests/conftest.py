@@ -17,6 +17,7 @@ import psycopg2
 import pytest
 
 from runtime.embedded.postgres import Postgres
+from runtime.embedded.state import secrets
 from runtime.embedded.valkey import Valkey
 
 pytest_plugins: list[str] = []
@@ -65,6 +66,7 @@ def _configure() -> Servers | None:
         STATE_DIR=os.environ["TEST_STATE"],
         SECRET_KEY="a key that only the tests know",
         SERVICE_KEY="another key that only the tests know",
+        JWT_SIGNING_KEY=secrets(Path(os.environ["TEST_STATE"]))["JWT_SIGNING_KEY"],
         DATABASE_URL=_in_database(os.environ["TEST_ADMIN_URL"], f"test_{WORKER}"),
         BROKER_URL=f"{os.environ['TEST_VALKEY_URL']}/{number * 2}",
         CACHE_URL=f"{os.environ['TEST_VALKEY_URL']}/{number * 2 + 1}",

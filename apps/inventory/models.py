@@ -18,14 +18,14 @@ class Product(models.Model):
     sku = models.CharField(primary_key=True, max_length=64)
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, default="")
-    price_amount = models.DecimalField(max_digits=12, decimal_places=2)
+    price_amount = models.DecimalField(max_digits=20, decimal_places=2)
     price_currency = models.CharField(max_length=3)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(price_amount__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(condition=models.Q(price_amount__gt=0), name="product_price_positive"),
         ]
 
     @property

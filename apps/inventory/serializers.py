@@ -23,7 +23,7 @@ class ProductSerializer(StrictSerializer):
     sku = SkuField()
     name = TextField(max_length=200)
     description = TextField(max_length=5000, allow_blank=True, required=False, default="", lines=True)
-    price = MoneyField()
+    price = MoneyField(minimum="0.01")
     active = FlagField(required=False, default=True)
 
 
@@ -32,7 +32,7 @@ class ProductChangeSerializer(StrictSerializer):
 
     name = TextField(max_length=200, required=False)
     description = TextField(max_length=5000, allow_blank=True, required=False, lines=True)
-    price = MoneyField(required=False)
+    price = MoneyField(minimum="0.01", required=False)
     active = FlagField(required=False)
 
 

@@ -19,10 +19,11 @@ from apps.inventory.serializers import (
 )
 from apps.inventory.service import SERVICE
 from contracts.inventory import UnknownSku
-from runtime.http.idempotency import idempotent
+from runtime.http.idempotency import idempotent, operation_of
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
+from runtime.http.serializers import body_of
 from runtime.http.views import View
-from runtime.identity import Anyone, Principal, Requires
+from runtime.identity import Anyone, Requires, caller
 
 CHANGE_CATALOGUE = Requires("inventory.change_catalogue")
 CHANGE_STOCK = Requires("inventory.change_stock")
@@ -44,9 +45,8 @@ class Products(View):
     @extend_schema(request=ProductSerializer, responses={201: ProductSerializer})
     def post(self, request: Request) -> Response:
         """Add a product."""
-        body = ProductSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(ProductSerializer(SERVICE.add_product(**body.validated_data)).data, status=201)
+        body = body_of(request, ProductSerializer)
+        return Response(ProductSerializer(SERVICE.add_product(**body)).data, status=201)
 
 
 class ProductView(View):
@@ -63,9 +63,8 @@ class ProductView(View):
     @extend_schema(request=ProductChangeSerializer, responses=ProductSerializer)
     def patch(self, request: Request, sku: str) -> Response:
         """Change a product. Orders that were placed keep the price they were placed at."""
-        body = ProductChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(ProductSerializer(SERVICE.change_product(sku=sku, changes=body.validated_data)).data)
+        body = body_of(request, ProductChangeSerializer)
+        return Response(ProductSerializer(SERVICE.change_product(sku=sku, changes=body)).data)
 
 
 class StockView(View):
@@ -76,7 +75,8 @@ class StockView(View):
     def get(self, request: Request, sku: str) -> Response:
         """How many can be had; for its keepers the whole balance."""
         shape = stock_shape(SERVICE.stock(sku=sku))
-        keeper = isinstance(request.user, Principal) and request.user.may("inventory.view_any")
+        principal = caller(request)
+        keeper = principal is not None and principal.may("inventory.view_any")
         return Response((StockSerializer if keeper else AvailableSerializer)(shape).data)
 
 
@@ -88,9 +88,8 @@ class Restock(View):
     @idempotent(using="inventory")
     def post(self, request: Request, sku: str) -> Response:
         """Units have arrived."""
-        body = RestockSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        stock = SERVICE.restock(key=str(request.operation), sku=sku, **body.validated_data)
+        body = body_of(request, RestockSerializer)
+        stock = SERVICE.restock(key=str(operation_of(request)), sku=sku, **body)
         return Response(StockSerializer(stock_shape(stock)).data)
 
 
@@ -102,7 +101,6 @@ class Adjust(View):
     @idempotent(using="inventory")
     def post(self, request: Request, sku: str) -> Response:
         """The shelf was counted, and differs."""
-        body = AdjustSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        stock = SERVICE.adjust(key=str(request.operation), sku=sku, **body.validated_data)
+        body = body_of(request, AdjustSerializer)
+        stock = SERVICE.adjust(key=str(operation_of(request)), sku=sku, **body)
         return Response(StockSerializer(stock_shape(stock)).data)

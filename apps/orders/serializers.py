@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.serializers import JSONField
+
 from apps.orders.aggregate import EVENT_TYPES
 from apps.orders.models import Order
 from runtime.codec import to_plain
 from runtime.eventstore.store import Recorded
 from runtime.http.serializers import (
     IdField,
-    ListField,
     MomentField,
     MoneyField,
     StrictSerializer,
     TextField,
     WholeNumberField,
 )
-from rest_framework.serializers import JSONField
 
 MOST_LINES = 1_000
 MOST_UNITS = 1_000_000
@@ -28,11 +28,11 @@ class WantedLineSerializer(StrictSerializer):
 
     sku = TextField(max_length=64)
     quantity = WholeNumberField(min_value=1, max_value=MOST_UNITS)
-    unit_price = MoneyField(required=False)
+    unit_price = MoneyField(minimum="0.01", required=False)
 
 
 class PlaceOrderSerializer(StrictSerializer):
-    items = ListField(child=WantedLineSerializer(), min_length=1, max_length=MOST_LINES)
+    items = WantedLineSerializer(many=True, min_length=1, max_length=MOST_LINES)
     payment_method = TextField(max_length=255)
     note = TextField(max_length=2000, allow_blank=True, required=False, default="", lines=True)
     on_behalf_of = IdField(required=False)
@@ -50,7 +50,7 @@ class OrderSerializer(StrictSerializer):
 
     id = IdField()
     user_id = IdField()
-    items = ListField(child=OrderLineSerializer())
+    items = OrderLineSerializer(many=True)
     total_amount = MoneyField()
     status = TextField()
     reason = TextField(required=False)
@@ -75,7 +75,7 @@ class StreamEventSerializer(StrictSerializer):
 
 
 class StreamSerializer(StrictSerializer):
-    items = ListField(child=StreamEventSerializer())
+    items = StreamEventSerializer(many=True)
 
 
 def order_shape(order: Order) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from contracts._base import Unavailable
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED, OrderUnknown
 from runtime.http.idempotency import fingerprint, key_reused, read_key, route_of, takes_key
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
-from runtime.http.problems import Problem, field_error, parameter_problem
+from runtime.http.problem import Problem, field_error, parameter_problem
+from runtime.http.serializers import body_of
 from runtime.http.views import View
 from runtime.identity import Principal, Requires, SignedIn, principal_of
 
@@ -74,9 +75,8 @@ class OrdersView(View):
         orders that exist and are cancelled.
         """
         key = read_key(request)
-        body = PlaceOrderSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        wish = _wish(principal_of(request), body.validated_data)
+        body = body_of(request, PlaceOrderSerializer)
+        wish = _wish(principal_of(request), body)
         try:
             placed = SERVICE.place(
                 wish,
@@ -122,11 +122,10 @@ class CancelOrder(View):
     @extend_schema(request=CancelSerializer, responses=OrderSerializer)
     def post(self, request: Request, order_id: UUID) -> Response:
         """Cancel an order that was not shipped yet. Stock and money are given back."""
-        body = CancelSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = body_of(request, CancelSerializer)
         principal = principal_of(request)
         SERVICE.order(order_id=order_id, user_id=None if principal.may("orders.cancel_any") else principal.user_id)
-        return _order(SERVICE.cancel(order_id=order_id, reason=body.validated_data["reason"]))
+        return _order(SERVICE.cancel(order_id=order_id, reason=body["reason"]))
 
 
 class ShipOrder(View):
@@ -136,9 +135,8 @@ class ShipOrder(View):
     @extend_schema(request=ShipSerializer, responses=OrderSerializer)
     def post(self, request: Request, order_id: UUID) -> Response:
         """A confirmed order has left the house."""
-        body = ShipSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _order(SERVICE.ship(order_id=order_id, **body.validated_data))
+        body = body_of(request, ShipSerializer)
+        return _order(SERVICE.ship(order_id=order_id, **body))
 
 
 class DeliverOrder(View):

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.payments.models import Movement, Payment
 from contracts._base import Money
-from runtime.http.serializers import IdField, ListField, MomentField, MoneyField, StrictSerializer, TextField
+from runtime.http.serializers import IdField, MomentField, MoneyField, StrictSerializer, TextField
 
 
 class AttemptSerializer(StrictSerializer):
@@ -32,8 +32,8 @@ class PaymentSerializer(StrictSerializer):
     status = TextField()
     reason = TextField(allow_null=True)
     provider = TextField()
-    attempts = ListField(child=AttemptSerializer())
-    refunds = ListField(child=RefundSerializer())
+    attempts = AttemptSerializer(many=True)
+    refunds = RefundSerializer(many=True)
     created_at = MomentField()
 
 

@@ -15,7 +15,7 @@ from apps.payments.serializers import PaymentSerializer, payment_shape
 from apps.payments.service import SERVICE
 from contracts.payments import PaymentUnknown
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
-from runtime.http.problems import Problem, parameter_problem
+from runtime.http.problem import Problem, parameter_problem
 from runtime.http.views import View
 from runtime.identity import Anyone, SignedIn, principal_of
 

@@ -46,7 +46,7 @@ class User(AbstractBaseUser):
         indexes: ClassVar = [models.Index(fields=["created_at", "id"], name="user_in_order_of_age")]
 
     @property
-    def is_active(self) -> bool:
+    def is_active(self) -> bool:  # type: ignore[override]  # Django's words for it
         return self.active
 
 

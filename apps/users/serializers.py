@@ -44,7 +44,7 @@ class SignInSerializer(StrictSerializer):
 
 
 class RefreshSerializer(StrictSerializer):
-    refresh = TextField(max_length=512)
+    refresh = TextField(max_length=4096)
 
 
 class TokenPairSerializer(StrictSerializer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from django.core import signing
 from django.core.exceptions import ValidationError
@@ -103,9 +103,10 @@ def slice[M: Model](queryset: QuerySet[M], *, field: str, descending: bool, requ
 
 
 def _order(model: type[Model], name: str, descending: bool) -> _Order:
-    field = cast("Field[Any, Any]", model._meta.get_field(name))
+    field = model._meta.get_field(name)
+    assert isinstance(field, Field), f"{model._meta.label}.{name} is not a column"
     alone = field.primary_key or field.unique
-    primary = cast("Field[Any, Any]", model._meta.pk)
+    primary = model._meta.pk
     if field.null:
         raise ValueError(f"{model._meta.label}.{name} may be null, so it cannot order a page")
     return _Order(field=field, tiebreak=None if alone else primary, descending=descending)

@@ -77,6 +77,13 @@ def started_with(variable: str, value: str) -> list[int]:
     return [pid for pid in found if is_alive(pid)]
 
 
+def group_members(group: int) -> list[int]:
+    """The living processes of this process group. None can be seen without /proc."""
+    entries = _PROC.iterdir() if _HAS_PROC else ()
+    fields = {int(entry.name): _stat(int(entry.name)) for entry in entries if entry.name.isdigit()}
+    return [pid for pid, found in fields.items() if found and found[0] not in "ZX" and int(found[2]) == group]
+
+
 def end_processes(pids: Sequence[int], *, first: signal.Signals, limit: float) -> bool:
     """
     Ask processes that are not this one's children to stop, and kill what is left after the limit.
@@ -182,7 +189,9 @@ class Child:
         return self.exited()
 
     def kill(self) -> int:
-        """End its whole group at once. The answer is its exit code, as Popen gives it."""
+        """End its whole group at once, and see it gone. The answer is its exit code, as Popen gives it."""
+        # Not reaped yet, so the number is still this group's and nobody else's.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        wait_until(lambda: not group_members(self.pid), limit=5.0)
         return self._popen.wait()

@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from limits.errors import StorageError
@@ -103,7 +104,7 @@ def _count(storage: Storage, name: str, limit: Limit, amount: int) -> Count:
 
 def _shared_storage(url: str) -> Storage:
     # A cache that hangs must not hold up every request: a quarter of a second, then ten seconds without it.
-    options = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
+    options: dict[str, Any] = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
     return RedisStorage(url, wrap_exceptions=True, **options)
 
 

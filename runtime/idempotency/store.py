@@ -92,7 +92,7 @@ def finish(run: Run, answer: Answer) -> bool:
     kept = _mine(run).update(
         state=DONE, status=answer.status, headers=dict(answer.headers), body=answer.body, lease_until=Now()
     )
-    return kept == 1
+    return bool(kept == 1)
 
 
 def free(run: Run) -> None:
@@ -107,7 +107,7 @@ def prune(*, using: str, hours: int = KEPT_HOURS, limit: int = 1000) -> bool:
     keys = IdempotencyKey.objects.using(using)
     old = keys.filter(created_at__lt=Now() - timedelta(hours=hours), lease_until__lt=Now()).order_by("created_at")
     deleted, _ = keys.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()
-    return deleted == limit
+    return bool(deleted == limit)
 
 
 def _mine(run: Run) -> Any:

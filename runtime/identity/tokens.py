@@ -63,7 +63,7 @@ class Rs256Backend(TokenBackend):
                 leeway=_LEEWAY_SECONDS,
                 options={"require": _REQUIRED, "strict_aud": True},
             )
-        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise TokenBackendError("Token is invalid") from error
 
 
@@ -97,7 +97,7 @@ def verify(token: str) -> Principal:
     try:
         claims = AccessToken(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text here
         user_id = UUID(claims["sub"])
-    except (TokenError, ValueError) as error:
+    except (TokenError, ValueError, OverflowError) as error:
         raise BadToken from error
     roles = claims.get("roles")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):

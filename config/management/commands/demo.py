@@ -50,7 +50,12 @@ class Command(BaseCommand):
         """Use what runs already, and leave it running."""
         state = ENVIRONMENT.state_dir
         say("Something runs here already: the orders go there.")
-        if not wait_until(lambda: (read_run(state) or {}).get("state") == "ready", limit=JOIN_LIMIT, every=0.2):
+
+        def ready() -> bool:
+            run = read_run(state)
+            return run is not None and run["state"] == "ready"
+
+        if not wait_until(ready, limit=JOIN_LIMIT, every=0.2):
             raise DemonstrationFailed(f"What runs in {state} was not ready within {JOIN_LIMIT:g} s.")
         run = read_run(state)
         url = run["http"] if run else ""

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from config.celery import app
 from runtime import timers
+from runtime.idempotency.store import prune
 from runtime.messaging import broker, inbox
 from runtime.messaging.relay import Relay
 from runtime.messaging.tasks import REDELIVER
@@ -40,6 +41,7 @@ def timers_of(domain: str) -> list[Timer]:
         Timer(name=f"{domain}.outbox", every=POLL, run=Relay(app=app, domain=domain).publish_batch),
         Timer(name=f"{domain}.inbox", every=1.0, run=partial(_retry_inbox, domain)),
         Timer(name=f"{domain}.sagas", every=0.5, run=partial(_sweep_sagas, domain)),
+        Timer(name=f"{domain}.idempotency", every=60.0, run=partial(prune, using=domain)),
         *import_string(f"apps.{domain}.tasks.TIMERS"),
     ]
 
