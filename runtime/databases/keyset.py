@@ -120,7 +120,7 @@ def _key(row: Model, order: _Order, *, back: bool) -> str:
 def _read(cursor: str, order: _Order) -> tuple[bool, list[Any]]:
     try:
         name, back, *values = signing.loads(cursor, salt=_SALT)
-        if name != order.name or len(values) != len(order.fields):
+        if name != order.name or len(values) != len(order.fields) or not all(isinstance(v, str) for v in values):
             raise BadCursor
         return bool(back), [field.to_python(value) for field, value in zip(order.fields, values, strict=True)]
     except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:

@@ -24,7 +24,7 @@ from runtime.embedded.process import Account
 from runtime.embedded.state import make_private, write_private
 
 SERVER_ACCOUNT = "nobody"
-ELSEWHERE = Path("/var/tmp")
+ELSEWHERE = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a directory of our own below it
 _OWNER_NOTE = "state_directory"
 
 
@@ -146,7 +146,7 @@ def _open_to_all(path: Path) -> None:
 def _can_run(program: Path, account: Account) -> bool:
     """Raises CannotBecome where this process may not act as somebody else at all."""
     try:
-        tried = subprocess.run(
+        tried = subprocess.run(  # noqa: S603 - our own program
             [program, "--version"],
             user=account.uid,
             group=account.gid,

@@ -62,7 +62,8 @@ def command_line(pid: int) -> str:
             return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return ""
-    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a number at most
     return shown.stdout.strip()
 
 
@@ -138,7 +139,7 @@ class Child:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             self._log_start = os.fstat(out).st_size
-            self._popen = subprocess.Popen(
+            self._popen = subprocess.Popen(  # noqa: S603 - commands are never anybody's input
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -146,7 +146,7 @@ def _answer(response: HttpResponseBase) -> Answer:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     if isinstance(response, Response):
         body = JSONRenderer().render(response.data).decode()
-        headers.setdefault("Content-Type", "application/json")
+        headers["Content-Type"] = "application/json"  # what it has before it is rendered is Django's default
     else:
         assert isinstance(response, HttpResponse), "an idempotent view streams nothing"
         body = response.content.decode()
@@ -155,5 +155,7 @@ def _answer(response: HttpResponseBase) -> Answer:
 
 def _replayed(answer: Answer) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    if not answer.body:
+        del response["Content-Type"]
     response["Idempotency-Replayed"] = "true"
     return response

@@ -56,7 +56,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
     view, request = context["view"], _django_request(context["request"])
     problem = problem_of(error, statuses=getattr(view, "problem_status", {}))
     _report(error, problem, request)
-    return problem_response(problem, request=request)
+    response = problem_response(problem, request=request)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # else Django writes a second line
+    return response
 
 
 def problem_of(error: Exception, *, statuses: Mapping[type[Rejected], int]) -> Problem:

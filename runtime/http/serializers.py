@@ -146,7 +146,10 @@ class MomentField(serializers.DateTimeField):
     def enforce_timezone(self, value: datetime) -> datetime:
         if value.tzinfo is None:
             self.fail("zone")
-        return value.astimezone(UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:  # the first and the last hours of the calendar, from some zones
+            self.fail("overflow")
 
 
 class ListField(serializers.ListField):

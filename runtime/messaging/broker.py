@@ -29,7 +29,8 @@ def queue_of(consumer: str) -> Queue:
         binding(exchange_of(source), routing_key=routing_key)
         for source, routing_key in subscriptions().bindings_of(consumer)
     ]
-    return Queue(consumer, exchange=_own_exchange(consumer), routing_key=consumer, bindings=told, durable=True)
+    # Kombu forgets a queue's own exchange where bindings are given, so it is one of them.
+    return Queue(consumer, bindings=[binding(_own_exchange(consumer), routing_key=consumer), *told], durable=True)
 
 
 def _own_exchange(consumer: str) -> Exchange:

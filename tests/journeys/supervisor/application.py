@@ -47,6 +47,12 @@ child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]
 print("child", child.pid, flush=True)
 signal.pause()
 """
+DEAF = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True:
+    signal.pause()
+"""
 NOTE_ENVIRONMENT = """
 import json, os, pathlib, sys
 pathlib.Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))
@@ -128,10 +134,15 @@ def failure(plan: Plan, state: Path, environ: dict[str, str], kind: type[Excepti
 
 
 def main(state: Path) -> None:
-    supervisor = Supervisor(small_plan(state), state=state, environ=os.environ, say=print)
+    plan = small_plan(state)
+    if os.environ.get("WORKER") == "deaf":
+        web, _worker, relay = plan.processes
+        plan = small_plan(state, processes=(web, process("worker", *python(DEAF)), relay))
+    supervisor = Supervisor(plan, state=state, environ=os.environ, say=lambda _: None)
     with supervisor.told_by_signals():
         supervisor.start()
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         supervisor.watch()
         supervisor.stop()
 

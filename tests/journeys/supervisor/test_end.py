@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from config.leftovers import MARK, clear_leftovers
-from runtime.embedded.process import is_alive, started_with
+from runtime.embedded.process import is_alive, started_with, wait_until
 from runtime.embedded.state import last_run, read_run
 
 
@@ -29,6 +29,20 @@ def test_a_signal_stops_everything_and_the_exit_is_clean(
     assert [pid for pid in started if is_alive(pid)] == []
     assert started_with(MARK, str(state)) == []
     assert last_run(state) is None
+
+
+def test_a_second_signal_hurries_the_end_up(application: Any, state: Path, environ: dict[str, str]) -> None:
+    with application.running_alone(state, {**environ, "WORKER": "deaf"}) as owner:
+        started = application.pids(state)
+
+        owner.send_signal(signal.SIGINT)
+        assert wait_until(lambda: not is_alive(started["relay"]), limit=10)
+        with pytest.raises(subprocess.TimeoutExpired):
+            owner.wait(timeout=1)
+        owner.send_signal(signal.SIGINT)
+
+        assert owner.wait(timeout=5) == 0
+    assert [name for name, pid in started.items() if is_alive(pid)] == []
 
 
 def test_what_a_killed_supervisor_left_is_ended_by_the_next_start(

@@ -29,8 +29,8 @@ def test_run_json_says_what_runs_and_all_of_it_answers(application: Any, state: 
         assert (state / "run.json").stat().st_mode & 0o777 == 0o600
         assert run["http"] == supervisor.url
         assert urlopen(f"{run['http']}/ready").status == 200
-        assert redis.Redis.from_url(run["broker"]).ping() and redis.Redis.from_url(run["cache"]).ping()
-        assert run["broker"].endswith("/0") and run["cache"].endswith("/1")
+        assert [redis.Redis.from_url(run[name]).ping() for name in ("broker", "cache")] == [True, True]
+        assert (run["broker"][-2:], run["cache"][-2:]) == ("/0", "/1")
         assert run["supervisor"]["pid"] == os.getpid()
         assert [process["name"] for process in run["processes"]] == ["postgres", "valkey", "web", "worker", "relay"]
         assert {tuple(process["domains"]) for process in run["processes"]} == {application.DOMAINS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 
 import pytest
 from django.urls import path
@@ -56,7 +57,6 @@ def test_json_objects_come_through_as_they_are(post, body):
     ("body", "code"),
     [
         (b"{", "malformed_json"),
-        (b"", "malformed_json"),
         (b'{"a": 1,}', "malformed_json"),
         (b"{'a': 1}", "malformed_json"),
         (b'{"a": NaN}', "malformed_json"),
@@ -87,11 +87,10 @@ def test_json_objects_come_through_as_they_are(post, body):
         (b'{"a": ' * 100_000 + b"1" + b"}" * 100_000, "too_deep"),
         (b'{"a": ' + b"[" * 100_000, "too_deep"),
     ],
-    ids=range(31),
+    ids=range(30),
 )
 def test_anything_else_is_a_400_that_says_what_is_wrong(post, body, code):
-    if body:
-        assert_problem(post(body), 400, code)
+    assert_problem(post(body), 400, code)
 
 
 def test_the_body_itself_is_never_in_the_answer(post):
@@ -125,16 +124,20 @@ def test_a_content_length_that_lies_or_makes_no_sense_is_never_a_fault_of_ours(p
     assert post(b'{"a": 1}', CONTENT_LENGTH=length).status_code in {200, 400, 413}
 
 
-def test_a_chunked_body_is_read(post):
-    extra = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+def chunked(body: bytes) -> dict:
+    """What gunicorn hands on for a chunked body: no length, and a stream that ends by itself."""
+    ends = {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
+    return {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", **ends}
 
-    assert post(b'{"a": 1}', **extra).json() == {"a": 1}
+
+def test_a_chunked_body_is_read(post):
+    assert post(b"", **chunked(b'{"a": 1}')).json() == {"a": 1}
 
 
 def test_a_chunked_body_is_counted_as_it_comes(post):
-    extra = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    body = b'{"a": "' + b"x" * LARGEST_BODY + b'"}'
 
-    assert_problem(post(b'{"a": "' + b"x" * LARGEST_BODY + b'"}', **extra), 413, "body_too_large")
+    assert_problem(post(b"", **chunked(body)), 413, "body_too_large")
 
 
 @pytest.mark.parametrize(

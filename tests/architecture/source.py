@@ -1,0 +1,121 @@
+"""
+The tree as the architecture tests read it: every file as a syntax tree, and a sentence with a place for each finding.
+
+A rule is a function from the root of a tree to its findings. It reads the files and imports none of them, so that it
+reads a copy with a leak planted in it just as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TREE = ("apps", "config", "contracts", "runtime")
+DOMAINS = ("users", "inventory", "payments", "orders")
+
+Rule = Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file. ``path`` is relative to the root of the tree, with slashes."""
+
+    path: str
+    text: str
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        """The domain or the capability it belongs to: ``orders`` for apps/orders/views.py."""
+        return self.path.split("/")[1]
+
+    @property
+    def module(self) -> str:
+        """Its name without the ending: ``views``."""
+        return Path(self.path).stem
+
+    @property
+    def is_migration(self) -> bool:
+        return "/migrations/" in self.path
+
+    def at(self, node: ast.AST | int, what: str) -> str:
+        line = node if isinstance(node, int) else getattr(node, "lineno", 0)
+        return f"{self.path}:{line} {what}"
+
+
+def sources(root: Path, *folders: str) -> Iterator[Source]:
+    """Every Python file below these folders (all four, where none is named), in order."""
+    for folder in folders or TREE:
+        for file in sorted((root / folder).rglob("*.py")):
+            text = file.read_text()
+            yield Source(file.relative_to(root).as_posix(), text, _parsed(text))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+# --- Words for syntax trees -----------------------------------------------------------------------------------------
+
+
+def dotted(node: ast.AST | None) -> str:
+    """``transaction.atomic`` for that expression; what is no plain name stands as ``()``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return "()"
+
+
+def last_name(node: ast.AST | None) -> str:
+    return dotted(node).rpartition(".")[2]
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((word.value for word in call.keywords if word.arg == name), None)
+
+
+def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """What a call passes for this parameter, by position or by name."""
+    return call.args[position] if len(call.args) > position else keyword(call, name)
+
+
+def text_of(node: ast.AST | None) -> str | None:
+    """The text of a literal; what an f-string puts in stands as ``{}``. None for what is no text."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "{}" for part in node.values)
+    return None
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """Every text in the code, without docstrings."""
+    skipped = {id(node) for node in _docstrings(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(id(part) for part in ast.walk(node) if part is not node and isinstance(part, ast.Constant))
+        text = text_of(node)
+        if text is not None and id(node) not in skipped:
+            yield node, text
+
+
+def _docstrings(tree: ast.AST) -> Iterator[ast.AST]:
+    """Texts that stand alone: docstrings, and those below a name that they explain."""
+    return (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def matches(pattern: str, text: str) -> bool:
+    return re.search(pattern, text) is not None
