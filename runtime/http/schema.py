@@ -12,12 +12,17 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.permissions import AllowAny
 
 from runtime.http.serializers import StrictSerializer
+from runtime.http.views import View
 
-__all__ = ["ApiSchema"]
+__all__ = ["ApiSchema", "problem_answers", "undocumented"]
+
+_PROBLEM_JSON = "application/problem+json"
 
 _KEY_PARAMETER = OpenApiParameter(
     "Idempotency-Key",
@@ -57,12 +62,35 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
+def problem_answers(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+    """
+    Problems that OpenAPI cannot see from outside: ``responses={201: OrderSerializer, **problem_answers(402, 403)}``.
+
+    What every view answers is there without (bad bodies, missing tokens and permissions, ``problem_status``).
+    """
+    return {
+        (status, _PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description=HTTPStatus(status).phrase)
+        for status in statuses
+    }
+
+
+def undocumented() -> list[type]:
+    """drf-spectacular's GET_LIB_DOC_EXCLUDES: base classes whose docstrings are for us and not for callers."""
+    return [*get_lib_doc_excludes(), StrictSerializer, View]
+
+
 class ApiSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """``get_orders_by_order_id``: the method and the path, so that no two are alike."""
         path = re.sub(r"^/api/", "", self.path)
         words = re.sub(r"\{(\w+)\}", r"by_\1", path).replace(".", "_").replace("-", "_").split("/")
         return "_".join([self.method.lower(), *filter(None, words)])
+
+    def get_auth(self) -> list[Any]:
+        """What anyone may call is called without a token, or with a good one."""
+        auth: list[Any] = super().get_auth()
+        anyone = any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())
+        return [*auth, {}] if anyone and auth and {} not in auth else auth
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *([_KEY_PARAMETER] if self._takes_key() else [])]
@@ -75,11 +103,10 @@ class ApiSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
-        for status in self._problem_statuses():
+        for (status, media_type), answer in problem_answers(*self._problem_statuses()).items():
             if str(status) not in bodies:
-                answer = OpenApiResponse(ProblemSerializer, description=HTTPStatus(status).phrase)
                 bodies[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
-                    answer, str(status), ["application/problem+json"]
+                    answer, str(status), [media_type]
                 )
         return dict(sorted(bodies.items()))
 

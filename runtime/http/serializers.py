@@ -157,7 +157,7 @@ class ListField(serializers.ListField):
 
 
 class MoneyWire(serializers.Serializer[Any]):
-    """How OpenAPI is told of money."""
+    """An exact amount in the shop's currency."""
 
     amount = serializers.RegexField(r"^-?\d{1,16}(\.\d{1,2})?$", help_text="A decimal string; two places in answers.")
     currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217; the shop has one currency.")

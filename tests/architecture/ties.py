@@ -7,6 +7,7 @@ Exceptions stand in tables here, each with its reason, and a rule also says wher
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +24,6 @@ from tests.architecture.source import (
     text_of,
     texts,
 )
-
-CAPABILITIES_WITH_TABLES = ("messaging", "eventstore", "saga", "idempotency")
 
 NAMES_OF_MODULES = {
     ("runtime/messaging/subscriptions.py", "apps.{}.handlers.HANDLERS"): "each domain's handlers, found by its name",
@@ -151,17 +150,26 @@ def models_by_name(root: Path) -> list[str]:
 
 def sql_of_others(root: Path) -> list[str]:
     """SQL names tables of its own domain or capability only, and no schema at all: the role's search path has it."""
-    found = []
+    tables, found = _tables(root), []
     for file in sources(root, "apps", "runtime"):
-        others = "|".join(name for name in (*DOMAINS, *CAPABILITIES_WITH_TABLES) if name != file.package)
         for node, text in texts(file.tree):
-            if not matches(_SQL, text):
-                continue
-            if matches(rf"(?i)\b({others})_[a-z]\w*", text):
-                found.append(file.at(node, "SQL names a table of somebody else"))
-            elif matches(rf"(?i)\b({'|'.join(DOMAINS)}|public)\"?\.\"?[a-z]", text):
-                found.append(file.at(node, "SQL names a schema"))
+            words = {word.lower() for word in re.findall(r"\w+", text)}
+            if owners := {tables[word] for word in words & set(tables)} - {file.package}:
+                found.append(file.at(node, f"names a table of {' and '.join(sorted(owners))}"))
+            elif matches(_SQL, text) and matches(rf"(?i)\b({'|'.join(DOMAINS)}|public)\"?\.\"?[a-z]", text):
+                found.append(file.at(node, "names a schema in SQL"))
     return found
+
+
+def _tables(root: Path) -> dict[str, str]:
+    """Each table's owner: Django calls a table after its app and its model."""
+    return {
+        f"{file.package}_{node.name}".lower(): file.package
+        for file in sources(root, "apps", "runtime")
+        if file.module == "models"
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 def aliases_of_others(root: Path) -> list[str]:

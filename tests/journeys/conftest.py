@@ -161,6 +161,8 @@ class Shop:
         items: list[Any] = self.send("GET", f"/api/payments?orderId={order_id}", token=self.operator).body["items"]
         return items
 
+    wait_until = staticmethod(lambda condition, limit: wait_until(condition, limit=limit))
+
     def together(self, *calls: Callable[[], Any]) -> list[Any]:
         """All at once, a thread each; the answers in the calls' order."""
         with ThreadPoolExecutor(max_workers=len(calls)) as pool:

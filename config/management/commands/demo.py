@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -79,6 +80,7 @@ class Command(BaseCommand):
                     say("Press Ctrl-C to stop everything.")
                     supervisor.stopping.wait()
                     say("Stopping everything; Ctrl-C again to hurry.")
+        say("Stopped.")
         return all_expected
 
 
@@ -98,25 +100,25 @@ def watched(supervisor: Supervisor) -> Iterator[None]:
 def show(url: str, login: OperatorLogin, *, stop_if_told: Callable[[], None]) -> bool:
     """Place the orders and print the table. Whether every outcome is the expected one."""
     console = Console()
-    if not console.is_terminal:
-        # Nobody's window: wide enough for every column.
-        console = Console(width=120)
     with console.status("Opening an account") as line:
         demonstration = Demonstration(url, operator_email=login.email, operator_password=login.password)
         outcomes = demonstration.run(doing=line.update, stop_if_told=stop_if_told)
     console.print(table_of(outcomes))
+    for outcome in outcomes:
+        if not outcome.is_expected:
+            wanted = f"{outcome.expected.http} / {outcome.expected.order} / {outcome.expected.payment}"
+            console.print(f"{outcome.tried} should have been: {wanted}", style="bold red", highlight=False)
     good = sum(outcome.is_expected for outcome in outcomes)
     console.print(f"{good} of {len(outcomes)} outcomes are the expected ones.", highlight=False)
     return good == len(outcomes)
 
 
 def table_of(outcomes: list[Outcome]) -> Table:
-    table = Table(title="Orders placed over HTTP", title_justify="left")
-    for heading in ("Tried", "HTTP", "Order", "Payment", "As expected"):
+    """Narrow enough for a terminal of 80 columns."""
+    table = Table(title="Orders placed over HTTP", title_justify="left", box=box.SIMPLE)
+    for heading in ("Tried", "HTTP", "Order", "Payment", "OK"):
         table.add_column(heading)
     for outcome in outcomes:
-        expected = outcome.expected
-        verdict = "yes" if outcome.is_expected else f"NO: {expected.http} / {expected.order} / {expected.payment}"
-        style = "" if outcome.is_expected else "bold red"
+        verdict, style = ("yes", "") if outcome.is_expected else ("NO", "bold red")
         table.add_row(outcome.tried, outcome.http, outcome.order, outcome.payment, verdict, style=style)
     return table
