@@ -24,5 +24,11 @@ SAMPLES = (
     Sample("POT-GLASS", "Glass teapot", "Holds 1.2 l, with a steel strainer.", "32.00", 2_000),
     Sample("KETTLE-GOOSE", "Gooseneck kettle", "Holds 1 l, for induction and gas.", "59.00", 500),
     Sample("GRINDER-HAND", "Hand grinder", "Conical burrs of steel, 38 clicks.", "89.00", 200),
-    Sample("SET-TASTING", "Tasting set, signed", "Twelve teas in a box, signed by the blender. Few were made.", "120.00", 10),
+    Sample(
+        "SET-TASTING",
+        "Tasting set, signed",
+        "Twelve teas in a box, signed by the blender. Few were made.",
+        "120.00",
+        10,
+    ),
 )

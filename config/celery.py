@@ -7,18 +7,18 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-import django  # noqa: E402
-from django.apps import apps  # noqa: E402
+import django
+from django.apps import apps
 
 if not apps.ready:
     django.setup()
 
-from celery import Celery  # noqa: E402
-from celery.signals import setup_logging, worker_process_init  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from django.conf import settings
+from django.db import connections
 
-from runtime.messaging.broker import queue_of  # noqa: E402
+from runtime.messaging.broker import queue_of
 
 app = Celery("mitosis", broker=settings.BROKER_URL or "memory://nowhere", set_as_current=True)
 

@@ -130,7 +130,8 @@ def _runtime_url(environ: Mapping[str, str], run: Mapping[str, Any], domain: str
             return role_url(shared, domain, secret_key)
     except BadDatabaseUrl as error:
         raise BadSetting(name if own else "DATABASE_URL", "…", str(error)) from None
-    return run.get("databases", {}).get(domain)
+    known: dict[str, str] = run.get("databases", {})
+    return known.get(domain)
 
 
 def _admin_url(environ: Mapping[str, str], domain: str) -> str | None:
@@ -195,7 +196,7 @@ def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
 
 
 def django_database(url: str | None) -> dict[str, Any]:
-    """One alias of DATABASES. Without a URL the alias exists (checks and migrations need no server) but connects nowhere."""
+    """One alias of DATABASES. Without a URL it exists (checks and migrations need no server) but connects nowhere."""
     known: dict[str, Any] = connection_settings(url) if url else {"HOST": "127.0.0.1", "PORT": "1", "NAME": "unknown"}
     return {
         "ENGINE": "django.db.backends.postgresql",

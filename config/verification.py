@@ -58,8 +58,6 @@ class Books:
             yield from payments
 
 
-
-
 def read_books(*, now: datetime, progress: Callable[[str, int], None] = lambda what, count: None) -> Books:
     """Raises Unavailable where a domain cannot be asked."""
     payments: dict[UUID, list[PaymentAudit]] = defaultdict(list)
@@ -100,7 +98,7 @@ def paid_once(books: Books) -> Finding:
         payments = books.payments.get(order.order_id, [])
         if _is_right(order, payments):
             captured += sum((payment.captured.amount - payment.refunded.amount for payment in payments), Decimal(0))
-        elif not order.settled or any(books.moving(row) for row in (order, *payments)):
+        elif not order.settled or books.moving(order) or any(books.moving(payment) for payment in payments):
             moving += 1
         else:
             money = ", ".join(f"{p.captures} captures {p.captured}, refunded {p.refunded}" for p in payments) or "none"
@@ -115,7 +113,7 @@ def _is_right(order: OrderAudit, payments: list[PaymentAudit]) -> bool:
     if order.status in PAID:
         captures = sum(payment.captures for payment in payments)
         return captures == 1 and captured == order.total.amount and refunded == order.refunded.amount
-    return order.status == order_words.PENDING and not order.settled or captured == refunded
+    return (order.status == order_words.PENDING and not order.settled) or captured == refunded
 
 
 def no_orphan_capture(books: Books) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connections, models
@@ -75,7 +75,7 @@ class StockManager(models.Manager["Stock"]):
         under this key. The rows have to be locked. Raises IntegrityError where a balance would break its rule.
         """
         skus = sorted(changes)
-        row = {
+        row: dict[str, Any] = {
             "skus": skus,
             "on_hand": [changes[sku].on_hand for sku in skus],
             "reserved": [changes[sku].reserved for sku in skus],
@@ -178,5 +178,3 @@ class StockMovement(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["key", "sku"], name="movement_once_for_each_key"),
         ]
-
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import connections
 from django.db.models import Q, Sum
@@ -60,12 +61,12 @@ def audit(*, after: str | None, limit: int) -> StockAuditPage:
         skus = [row.sku_id for row in stocks]
         cursor.execute(_HELD, [skus])
         held: dict[str, int] = dict(cursor.fetchall())
-        moved = {row["sku"]: row for row in _movements(skus)}
+        moved: dict[str, Mapping[str, Any]] = {row["sku"]: row for row in _movements(skus)}
     items = tuple(_audit_row(row, moved.get(row.sku_id, {}), held.get(row.sku_id, 0)) for row in stocks)
     return StockAuditPage(items=items, next=skus[-1] if len(skus) == limit else None)
 
 
-def _movements(skus: list[str]) -> Sequence[dict[str, int]]:
+def _movements(skus: list[str]) -> Sequence[Mapping[str, Any]]:
     def of(kind: str) -> Sum:
         return Sum("on_hand", filter=Q(kind=kind), default=0)
 
@@ -85,7 +86,7 @@ def _movements(skus: list[str]) -> Sequence[dict[str, int]]:
     )
 
 
-def _audit_row(row: Stock, moved: dict[str, int], held: int) -> StockAudit:
+def _audit_row(row: Stock, moved: Mapping[str, Any], held: int) -> StockAudit:
     return StockAudit(
         sku=row.sku_id,
         on_hand=row.on_hand,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.validators import RegexValidator
+
 from apps.inventory.models import Stock
 from runtime.http.serializers import FlagField, MoneyField, StrictSerializer, TextField, WholeNumberField
 
@@ -12,9 +16,7 @@ MOST_UNITS = 1_000_000_000
 class SkuField(TextField):
     """Letters, digits, dot, dash and underscore: it stands in paths."""
 
-    def __init__(self, **kwargs: object) -> None:
-        from django.core.validators import RegexValidator
-
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=64, **kwargs)
         self.validators.append(RegexValidator(SKU, "A sku is 1 to 64 letters, digits, dots, dashes or underscores."))
 

@@ -34,7 +34,10 @@ class Products(View):
         return [Anyone()] if self.request.method != "POST" else [CHANGE_CATALOGUE()]
 
     @extend_schema(
-        parameters=[OpenApiParameter("search", str, description="Part of a name, or a sku's beginning."), *PAGE_PARAMETERS],
+        parameters=[
+            OpenApiParameter("search", str, description="Part of a name, or a sku's beginning."),
+            *PAGE_PARAMETERS,
+        ],
         responses=page_of(ProductSerializer),
     )
     def get(self, request: Request) -> Response:

@@ -79,7 +79,8 @@ def change(
 
 
 def _project(order: OrderAggregate, *, recorded_at: datetime, is_new: bool) -> None:
-    assert order.total is not None and order.user_id is not None
+    assert order.total is not None
+    assert order.user_id is not None
     shown = {
         "status": order.status,
         "reason": order.reason,

@@ -43,7 +43,8 @@ def release_inventory(run: Run) -> None:
 
 def process_payment(run: Run) -> Unknown | Waiting | None:
     order = _still_wanted(run)
-    assert order.total is not None and order.user_id is not None
+    assert order.total is not None
+    assert order.user_id is not None
     payment = resolve(PAYMENTS).charge(
         key=payment_key(order.id),
         order_id=order.id,

@@ -32,7 +32,7 @@ class WantedLineSerializer(StrictSerializer):
 
 
 class PlaceOrderSerializer(StrictSerializer):
-    items = WantedLineSerializer(many=True, min_length=1, max_length=MOST_LINES)
+    items = WantedLineSerializer(many=True, min_length=1, max_length=MOST_LINES)  # type: ignore[call-arg]  # many=True takes them
     payment_method = TextField(max_length=255)
     note = TextField(max_length=2000, allow_blank=True, required=False, default="", lines=True)
     on_behalf_of = IdField(required=False)
@@ -71,7 +71,7 @@ class StreamEventSerializer(StrictSerializer):
     version = WholeNumberField()
     event_type = TextField()
     timestamp = MomentField()
-    data = JSONField()
+    data = JSONField()  # type: ignore[assignment]  # a field of that name, which shadows the serializer's own
 
 
 class StreamSerializer(StrictSerializer):

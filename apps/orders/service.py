@@ -233,5 +233,3 @@ def _help(run: Run, *, budget: float) -> None:
         advance(run, budget=budget)
     except LeaseLost:
         log.warning("the lease on %s was lost", run.subject)
-
-

@@ -156,7 +156,9 @@ def _wish(principal: Principal, body: dict[str, Any]) -> Wish:
     lines = tuple(WantedLine(**line) for line in body["items"])
     for_another = "on_behalf_of" in body or any(line.unit_price is not None for line in lines)
     if for_another and not principal.may("orders.place_for"):
-        raise PermissionDenied("An order for somebody else, or at agreed prices, needs the permission orders.place_for.")
+        raise PermissionDenied(
+            "An order for somebody else, or at agreed prices, needs the permission orders.place_for."
+        )
     return Wish(
         placed_by=principal.user_id,
         user_id=body.get("on_behalf_of", principal.user_id),
@@ -178,7 +180,7 @@ def _order(order: Order, **kwargs: Any) -> Response:
     return Response(OrderSerializer(order_shape(order)).data, **kwargs)
 
 
-def _answer(placed: Placed) -> Any:
+def _answer(placed: Placed) -> Response:
     order = placed.order
     headers = {"Idempotency-Replayed": "true"} if placed.replayed else {}
     if order.status == CANCELLED and order.reason in REFUSALS:

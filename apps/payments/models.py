@@ -90,7 +90,7 @@ class WebhookReceipt(models.Model):
         ]
 
 
-# --- The sandbox's own books: nothing but apps/payments/sandbox.py reads or writes them ---------------------------------
+# --- The sandbox's own books: nothing but apps/payments/sandbox.py reads or writes them -----------------------------
 
 
 class SandboxCharge(models.Model):

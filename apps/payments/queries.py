@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from apps.payments.gateways import Answer, ProviderSilent
 from apps.payments.models import Attempt, Movement, Payment
@@ -40,7 +40,8 @@ def payment(*, payment_id: UUID, user_id: UUID | None) -> Payment:
     return found
 
 
-def _whole():  # type: ignore[no-untyped-def]  # a QuerySet of Payment with its attempts and movements
+def _whole() -> QuerySet[Payment]:
+    """With its attempts and movements."""
     return Payment.objects.using(ALIAS).prefetch_related(
         Prefetch("attempts", Attempt.objects.using(ALIAS).order_by("id")),
         Prefetch("movements", Movement.objects.using(ALIAS).order_by("id")),

@@ -76,7 +76,7 @@ class Payments:
         books.take_in_webhook(provider, message.event_id)
 
     def deliver_sandbox_webhooks(self) -> bool:
-        return settings.PAYMENT_PROVIDER == Sandbox.name and deliver_webhooks()
+        return Sandbox.name == settings.PAYMENT_PROVIDER and deliver_webhooks()
 
     # --- To look at -------------------------------------------------------------------------------------------------
 
@@ -119,9 +119,7 @@ class Payments:
         return self._refund_unwanted(books.record_answer(payment, action, answer))
 
     def _charge(self, payment: Payment) -> Answer:
-        return self._gateway.charge(
-            key=payment.key, amount=payment.money, method=payment.method, timeout=_timeout()
-        )
+        return self._gateway.charge(key=payment.key, amount=payment.money, method=payment.method, timeout=_timeout())
 
     def _inquire(self, payment: Payment) -> Answer:
         """Where the provider never heard of the key, the charge is sent again under it: that is no second charge."""

@@ -93,7 +93,8 @@ def read(path: Path) -> History:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise NotASalesHistory(f"{path} has the columns {reader.fieldnames}, not {', '.join(COLUMNS)}")
-            for count, row in enumerate(reader, start=1):
+            for row in reader:
+                count += 1
                 if reason := _no_sale(row):
                     left_out[reason] += 1
                 else:

@@ -2,7 +2,7 @@
 Places each invoice of a history as one order over HTTP, and keeps account of every one.
 
 What was answered is written to a journal before it counts, so a replay that is killed goes on where it stopped; and
-each order's Idempotency-Key is its invoice's number, so what was placed without our knowing is placed once all the same.
+each order's Idempotency-Key is its invoice's number, so what was placed without our knowing is placed once.
 """
 
 from __future__ import annotations

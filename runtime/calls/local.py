@@ -63,7 +63,7 @@ def _refuse_inside_transaction(domain: str, method: str) -> None:
 
 
 def _translate(domain: str, method: str, error: Exception) -> Never:
-    """What a remote caller could not tell apart, a local one may not either: an outage is Unavailable, all else a bug."""
+    """As a remote caller would see it: an outage is Unavailable, all else is a bug."""
     if isinstance(error, DatabaseError) and is_outage(error):
         raise Unavailable(f"{domain} cannot reach its database") from error
     raise BrokenService(f"{domain}.{method} failed: {type(error).__name__}: {error}") from error

@@ -68,7 +68,9 @@ def _method_differences(promised: Method, service: type) -> list[str]:
 
 def _protocol_name(service: type, function: Callable[..., Any]) -> str | None:
     owner = function.__qualname__.split(".")[0]
-    return next((c.__name__ for c in service.__mro__ if c.__name__ == owner and getattr(c, "_is_protocol", False)), None)
+    return next(
+        (c.__name__ for c in service.__mro__ if c.__name__ == owner and getattr(c, "_is_protocol", False)), None
+    )
 
 
 def _listed(names: frozenset[str]) -> str:

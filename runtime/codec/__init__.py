@@ -8,6 +8,9 @@ wrong type.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
+import types
 import typing
 from collections.abc import Sequence
 from functools import cache
@@ -68,13 +71,13 @@ def wire_type(type_: Any) -> Any:
     mapped = tuple(argument if argument is Ellipsis else wire_type(argument) for argument in arguments)
     origin = get_origin(type_)
     if origin is typing.Union or type(type_).__name__ == "UnionType":
-        return typing.Union[mapped]  # noqa: UP007 - made from a tuple
+        return functools.reduce(operator.or_, mapped)
     return origin[mapped] if origin else type_
 
 
 def _struct(type_: type) -> type[msgspec.Struct]:
     hints = get_type_hints(type_)
-    fields = []
+    fields: list[Any] = []
     for field in dataclasses.fields(type_):
         wire = wire_type(_as_tuple(hints[field.name]))
         if field.default is not dataclasses.MISSING:
@@ -89,7 +92,7 @@ def _struct(type_: type) -> type[msgspec.Struct]:
 def _as_tuple(hint: Any) -> Any:
     """A Sequence arrives as a tuple: what came over the wire cannot be changed."""
     if get_origin(hint) is Sequence:
-        return tuple[get_args(hint)[0], ...]
+        return types.GenericAlias(tuple, (*get_args(hint), ...))
     return hint
 
 

@@ -21,7 +21,7 @@ $$
 
 
 class Now(Func):
-    """The database's time inside a query: ``filter(due_at__lte=Now())``, ``Now() + timedelta(...)``, ``db_default=Now()``."""
+    """The time in a query: ``filter(due_at__lte=Now())``, ``Now() + timedelta(...)``, ``db_default=Now()``."""
 
     function = "clock_now"
     arity = 0

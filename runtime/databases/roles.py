@@ -8,8 +8,7 @@ only ever grow (streams, audit) it has SELECT and INSERT: an owner could not be 
 from __future__ import annotations
 
 import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions, sql
 
 from runtime.databases.clock import CLOCK_FUNCTION
 from runtime.databases.urls import role_password
@@ -50,7 +49,7 @@ def restrict_append_only(*, owner_url: str, domain: str, tables: list[str]) -> N
         connection.close()
 
 
-def _make_roles(cursor: Cursor, domain: str, secret_key: str) -> None:
+def _make_roles(cursor: extensions.cursor, domain: str, secret_key: str) -> None:
     for role in (domain, f"{domain}_owner"):
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -61,7 +60,7 @@ def _make_roles(cursor: Cursor, domain: str, secret_key: str) -> None:
         )
 
 
-def _make_schema(cursor: Cursor, domain: str) -> None:
+def _make_schema(cursor: extensions.cursor, domain: str) -> None:
     cursor.execute("SELECT current_database(), current_user")
     database, admin = cursor.fetchone() or ("", "")
     names = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Never
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Model
@@ -35,9 +35,6 @@ class DomainRouter:
         label = model._meta.app_label
         if label in settings.DOMAIN_ALIASES:
             return label
-        self._refuse(model)
-
-    def _refuse(self, model: type[Model]) -> Never:
         if model._meta.app_label in settings.RUNTIME_APPS:
             raise UnroutedQuery(f"{model._meta.label} is a table of every domain: say .using(alias)")
         raise UnroutedQuery(f"{model._meta.label} belongs to no domain, so it has no database")

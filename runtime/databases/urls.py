@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 
 class BadDatabaseUrl(ValueError):
@@ -43,7 +43,7 @@ def connection_settings(url: str) -> dict[str, Any]:
     }
 
 
-def _split(url: str) -> Any:
+def _split(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
         without_login = f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}{parts.path}"

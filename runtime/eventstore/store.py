@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -50,7 +51,7 @@ def append(stream: UUID, events: Sequence[Event], *, expected_version: int, usin
     connection = connections[using]
     if not connection.in_atomic_block:
         raise AppendOutsideTransaction(f"{stream} was appended to outside atomic(using={using!r}).")
-    rows: list[object] = []
+    rows: list[Any] = []
     for offset, event in enumerate(events, start=1):
         data = encode(event, type(event)).decode()
         rows += [stream, expected_version + offset, event.name, event.version, data]

@@ -72,7 +72,14 @@ def send_to_queue(app: Celery, task: str, *, to: str, **arguments: Any) -> None:
 
 
 def _send(
-    app: Celery, producer: Producer, task: str, arguments: dict[str, Any], *, task_id: str, exchange: Exchange, **to: Any
+    app: Celery,
+    producer: Producer,
+    task: str,
+    arguments: dict[str, Any],
+    *,
+    task_id: str,
+    exchange: Exchange,
+    **to: Any,
 ) -> None:
     message = app.amqp.create_task_message(task_id, task, args=(), kwargs=arguments, ignore_result=True)
     app.amqp.send_task_message(

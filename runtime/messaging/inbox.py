@@ -11,6 +11,7 @@ import json
 import logging
 import random
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -32,9 +33,10 @@ _RUN_AT_MOST = timedelta(seconds=30)
 _RECEIVE = """
 INSERT INTO messaging_inboxmessage
     (event_id, event_type, source, subject, sequence, envelope, attempts, due_at)
-VALUES (%s, %s, %s, %s, %s, %s::jsonb, 1, clock_now() + %s)
+VALUES (%(event_id)s, %(event_type)s, %(source)s, %(subject)s, %(sequence)s, %(envelope)s::jsonb, 1,
+        clock_now() + %(run_at_most)s)
 ON CONFLICT (event_id) DO UPDATE
-    SET attempts = messaging_inboxmessage.attempts + 1, due_at = clock_now() + %s
+    SET attempts = messaging_inboxmessage.attempts + 1, due_at = clock_now() + %(run_at_most)s
     WHERE messaging_inboxmessage.handled_at IS NULL
 RETURNING attempts
 """
@@ -46,29 +48,25 @@ def receive(envelope: Envelope, *, consumer: str) -> bool:
 
     A handler's failure is written to the inbox and tried again later; it is not raised.
     """
-    event_id, text = envelope.event_id, json.dumps(write(envelope))
+    row: dict[str, Any] = {
+        "event_id": envelope.event_id,
+        "event_type": envelope.event_type,
+        "source": envelope.source,
+        "subject": envelope.subject,
+        "sequence": envelope.sequence,
+        "envelope": json.dumps(write(envelope)),
+        "run_at_most": _RUN_AT_MOST,
+    }
     with connections[consumer].cursor() as cursor:
-        cursor.execute(
-            _RECEIVE,
-            [
-                event_id,
-                envelope.event_type,
-                envelope.source,
-                envelope.subject,
-                envelope.sequence,
-                text,
-                _RUN_AT_MOST,
-                _RUN_AT_MOST,
-            ],
-        )
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute(_RECEIVE, row)
+        counted = cursor.fetchone()
+    if counted is None:
         return True
     try:
         return _handle(envelope, consumer=consumer)
     except Exception as error:  # a handler may fail in any way: what matters is that the event is kept
-        log.exception("%s could not handle %s %s", consumer, envelope.event_type, event_id)
-        _try_later(event_id, consumer=consumer, attempts=row[0], error=f"{type(error).__name__}: {error}")
+        log.exception("%s could not handle %s %s", consumer, envelope.event_type, envelope.event_id)
+        _try_later(envelope.event_id, consumer=consumer, attempts=counted[0], error=f"{type(error).__name__}: {error}")
         return False
 
 
@@ -124,8 +122,7 @@ def _waits_for_an_earlier_one(row: InboxMessage, *, consumer: str) -> bool:
 
 
 def _try_later(event_id: UUID, *, consumer: str, attempts: int, error: str) -> None:
-    wait = min(LONGEST_WAIT, 0.5 * 2**attempts) * random.uniform(0.5, 1.0)
+    wait = min(LONGEST_WAIT, 0.5 * 2**attempts) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
     InboxMessage.objects.using(consumer).filter(event_id=event_id, handled_at=None).update(
         due_at=Now() + timedelta(seconds=wait), error=error[:2000]
     )
-

@@ -72,8 +72,6 @@ class InboxMessage(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(
-                fields=["due_at"], name="inbox_unhandled", condition=models.Q(handled_at__isnull=True)
-            ),
+            models.Index(fields=["due_at"], name="inbox_unhandled", condition=models.Q(handled_at__isnull=True)),
             models.Index(fields=["source", "subject", "sequence"], name="inbox_by_aggregate"),
         ]

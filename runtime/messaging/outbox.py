@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 from django.conf import settings
 from django.db import connections
@@ -48,7 +49,7 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
     connection = connections[using]
     if not connection.in_atomic_block:
         raise PublishOutsideTransaction(f"{event.name} was published outside atomic(using={using!r}).")
-    row = {
+    row: dict[str, Any] = {
         "event_id": new_id(),
         "event_type": event.name,
         "version": event.version,

@@ -30,7 +30,7 @@ LONGEST_WAIT = 15.0
 
 
 class Relay:
-    """The outbox of one domain. ``publish_batch`` is called again and again by one thread, which owns its connections."""
+    """The outbox of one domain. ``publish_batch`` is called over and over by one thread, which owns its connections."""
 
     def __init__(self, *, app: Celery, domain: str) -> None:
         self._app = app

@@ -54,7 +54,7 @@ class Saga:
     """
     A process. Subclasses say ``name``, ``version``, ``domain``, ``steps``, and what to write when all is undone.
 
-    ``deadline`` is in seconds from the start, by the database's clock; it is honoured until the pivot's outcome is open.
+    ``deadline`` is in seconds from the start, by the database's clock, and ends nothing that is open beyond the pivot.
     """
 
     name: ClassVar[str]

@@ -199,4 +199,4 @@ def _needs_attention(saga: type[Saga], run: Run, step: Step, action: str, error:
 
 def _backoff(run: Run) -> float:
     run.attempts += 1
-    return float(min(LONGEST_WAIT, _FIRST_WAIT * 2 ** (run.attempts - 1)) * random.uniform(0.5, 1.0))
+    return float(min(LONGEST_WAIT, _FIRST_WAIT * 2 ** (run.attempts - 1)) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret

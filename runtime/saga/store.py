@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,14 +30,19 @@ _CLAIM = """
 UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %s
 WHERE id = %s AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
-          deadline_at, attempts, due_at, error, clock_now()
+          deadline_at, attempts, due_at, error, clock_now() AS read_at
 """
 
 _SAVE = """
 UPDATE saga_sagarun
-SET state = %s, step = %s, inquiring = %s, data = %s::jsonb, log = %s::jsonb, refusal = %s::jsonb, attempts = %s,
-    error = %s, due_at = clock_now() + %s, updated_at = clock_now(), lease_until = %s
-WHERE id = %s AND epoch = %s
+SET state = %(state)s, step = %(step)s, inquiring = %(inquiring)s, data = %(data)s::jsonb, log = %(log)s::jsonb,
+    refusal = %(refusal)s::jsonb, attempts = %(attempts)s, error = %(error)s, due_at = clock_now() + %(wait)s,
+    updated_at = clock_now(), lease_until = %(lease_until)s
+WHERE id = %(id)s AND epoch = %(epoch)s
+"""
+
+_TAKE = """
+UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id
 """
 
 
@@ -49,9 +54,8 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
     """
     deadline = None if saga.deadline is None else timedelta(seconds=saga.deadline)
     with connections[saga.domain].cursor() as cursor:
-        cursor.execute(
-            _START, [new_id(), saga.name, saga.version, subject, json.dumps(data), LEASE, deadline]
-        )
+        parameters: list[Any] = [new_id(), saga.name, saga.version, subject, json.dumps(data), LEASE, deadline]
+        cursor.execute(_START, parameters)
         row = cursor.fetchone()
     if row is None:
         return None
@@ -78,15 +82,12 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
 def claim(run_id: UUID, *, using: str) -> Run | None:
     """Take over a run that nobody holds. None where somebody does, or it has ended."""
     with connections[using].cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE, run_id])
+        parameters: list[Any] = [LEASE, run_id]
+        cursor.execute(_CLAIM, parameters)
         row = cursor.fetchone()
-    if row is None:
-        return None
-    names = (
-        "id definition version subject state step inquiring data log refusal epoch lease_until deadline_at attempts"
-        " due_at error read_at"
-    ).split()
-    values = dict(zip(names, row, strict=True))
+        if row is None:
+            return None
+        values = {column.name: value for column, value in zip(cursor.description, row, strict=True)}
     for name in ("data", "log", "refusal"):
         if isinstance(values[name], str):
             values[name] = json.loads(values[name])
@@ -99,25 +100,22 @@ def save(run: Run, *, using: str, wait: float = 0.0, release: bool = True) -> No
 
     ``release`` gives the lease back; without it the holder goes on.
     """
-    keep_until: datetime | None = None if release else run.lease_until
+    parameters: dict[str, Any] = {
+        "id": run.id,
+        "epoch": run.epoch,
+        "state": run.state,
+        "step": run.step,
+        "inquiring": run.inquiring,
+        "data": json.dumps(run.data),
+        "log": json.dumps(run.log),
+        "refusal": None if run.refusal is None else json.dumps(run.refusal),
+        "attempts": run.attempts,
+        "error": run.error,
+        "wait": timedelta(seconds=wait),
+        "lease_until": None if release else run.lease_until,
+    }
     with connections[using].cursor() as cursor:
-        cursor.execute(
-            _SAVE,
-            [
-                run.state,
-                run.step,
-                run.inquiring,
-                json.dumps(run.data),
-                json.dumps(run.log),
-                None if run.refusal is None else json.dumps(run.refusal),
-                run.attempts,
-                run.error,
-                timedelta(seconds=wait),
-                keep_until,
-                run.id,
-                run.epoch,
-            ],
-        )
+        cursor.execute(_SAVE, parameters)
         if cursor.rowcount != 1:
             raise LeaseLost(f"{run.definition} of {run.subject} is held by somebody else since epoch {run.epoch}")
 
@@ -139,11 +137,8 @@ def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
         .values_list("id", flat=True)[:limit]
     )
     with connections[using].cursor() as cursor:
-        cursor.execute(
-            "UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now()"
-            " RETURNING id",
-            [nudge_again, list(due)],
-        )
+        parameters: list[Any] = [nudge_again, list(due)]
+        cursor.execute(_TAKE, parameters)
         return [row[0] for row in cursor.fetchall()]
 
 

@@ -47,7 +47,7 @@ def unnamed_databases(root: Path) -> list[str]:
     """atomic(), on_commit() and their kin name their alias, and nobody takes Django's default connection."""
     found = []
     for file in sources(root, "apps", "runtime", "config"):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, ast.ImportFrom) and node.module == "django.db":
                 found += [file.at(node, "takes the default connection") for n in node.names if n.name == "connection"]
             for decorator in getattr(node, "decorator_list", ()):
@@ -55,7 +55,7 @@ def unnamed_databases(root: Path) -> list[str]:
                     found.append(file.at(decorator, "atomic names no database"))
         found += [
             file.at(call, f"{last_name(call.func)}() names no database")
-            for call in calls(file.tree)
+            for call in file.calls
             if _is_of_transactions(call) and argument(call, _TRANSACTIONS[last_name(call.func)], "using") is None
         ]
     return found
@@ -74,7 +74,7 @@ def unrouted_queries(root: Path) -> list[str]:
         file.at(call, f"{dotted(call.func)}() does not say using()")
         for file in sources(root, "apps", "runtime", "config")
         if not file.is_migration
-        for call in calls(file.tree)
+        for call in file.calls
         if isinstance(call.func, ast.Attribute)
         and call.func.attr in _QUERIES
         and matches(r"(^|\.)(objects|_default_manager|_base_manager)$", dotted(call.func.value))
@@ -86,7 +86,7 @@ def unrouted_locks(root: Path) -> list[str]:
     return [
         file.at(call, "select_for_update() does not say using()")
         for file in sources(root, "apps", "runtime", "config")
-        for call in calls(file.tree)
+        for call in file.calls
         if isinstance(call.func, ast.Attribute)
         and call.func.attr == "select_for_update"
         and not any(_says_using(part) for part in _behind(call.func.value, file))
@@ -99,7 +99,7 @@ def _behind(expression: ast.expr, file: Source) -> Iterator[ast.expr]:
     name = dotted(expression)
     yield from (
         node.value
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets)
     )
 
@@ -118,7 +118,7 @@ def questions_at_the_door(root: Path) -> list[str]:
     for file in sources(root, "apps"):
         if file.module not in ENTRY_POINTS:
             continue
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, ast.Attribute) and node.attr in {"objects", "_default_manager", "_base_manager"}:
                 found.append(file.at(node, f"queries {dotted(node.value)}"))
             elif isinstance(node, ast.ImportFrom) and node.module == "django.db":
@@ -134,7 +134,7 @@ def web_in_domain_code(root: Path) -> list[str]:
     """Domain code knows no HTTP. (import-linter sees packages from outside only as a whole, so django.http is here.)"""
     found = []
     for file in _domain_code(root):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
             found += [file.at(node, f"imports {name}") for name in names if matches(_WEB, name)]
@@ -148,7 +148,7 @@ def other_clocks(root: Path) -> list[str]:
     """In domain code time is the database's: Now() and database_time(using)."""
     found = []
     for file in _domain_code(root):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             names = [dotted(node)] if isinstance(node, ast.Attribute) else []
             if isinstance(node, ast.ImportFrom):
                 names = [f"{(node.module or '').rpartition('.')[2]}.{name.name}" for name in node.names]
@@ -164,7 +164,7 @@ def floats(root: Path) -> list[str]:
     """Where money is, there is no float."""
     found = []
     for file in sources(root, "apps", "contracts"):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             name = last_name(node.func) if isinstance(node, ast.Call) else ""
             if name == "FloatField":
                 found.append(file.at(node, "has a FloatField"))
@@ -182,7 +182,7 @@ def swallowed_errors(root: Path) -> list[str]:
     """Whatever goes wrong is not passed over in silence."""
     found = []
     for file in sources(root):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, ast.ExceptHandler) and _catches_all(node.type) and _does_nothing(node.body):
                 found.append(file.at(node, "passes over every error"))
             elif isinstance(node, ast.Call) and last_name(node.func) == "suppress":

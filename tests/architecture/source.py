@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,12 +22,38 @@ Rule = Callable[[Path], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    calls: tuple[ast.Call, ...]
+    texts: tuple[tuple[ast.AST, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One file. ``path`` is relative to the root of the tree, with slashes."""
 
     path: str
     text: str
-    tree: ast.Module
+    parsed: Parsed
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.parsed.tree
+
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node, the module first."""
+        return self.parsed.nodes
+
+    @property
+    def calls(self) -> tuple[ast.Call, ...]:
+        return self.parsed.calls
+
+    @property
+    def texts(self) -> tuple[tuple[ast.AST, str], ...]:
+        """Every text in the code, without docstrings, each with its node."""
+        return self.parsed.texts
 
     @property
     def package(self) -> str:
@@ -57,8 +83,12 @@ def sources(root: Path, *folders: str) -> Iterator[Source]:
 
 
 @cache
-def _parsed(text: str) -> ast.Module:
-    return ast.parse(text)
+def _parsed(text: str) -> Parsed:
+    """A tree is read by many rules, and a file that stays the same many times."""
+    tree = ast.parse(text)
+    nodes = tuple(ast.walk(tree))
+    calls = tuple(node for node in nodes if isinstance(node, ast.Call))
+    return Parsed(tree, nodes, calls, tuple(_texts(nodes)))
 
 
 # --- Words for syntax trees -----------------------------------------------------------------------------------------
@@ -99,22 +129,16 @@ def text_of(node: ast.AST | None) -> str | None:
     return None
 
 
-def texts(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
-    """Every text in the code, without docstrings."""
-    skipped = {id(node) for node in _docstrings(tree)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            skipped.update(id(part) for part in ast.walk(node) if part is not node and isinstance(part, ast.Constant))
+def _texts(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
+    skipped = set()
+    for node in nodes:
+        if isinstance(node, ast.Expr):  # a text that stands alone is a docstring, or explains the name above it
+            skipped.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            skipped.update(id(part) for part in node.values if isinstance(part, ast.Constant))
         text = text_of(node)
         if text is not None and id(node) not in skipped:
             yield node, text
-
-
-def _docstrings(tree: ast.AST) -> Iterator[ast.AST]:
-    """Texts that stand alone: docstrings, and those below a name that they explain."""
-    return (
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -15,14 +15,12 @@ from tests.architecture.source import (
     DOMAINS,
     Source,
     argument,
-    calls,
     dotted,
     keyword,
     last_name,
     matches,
     sources,
     text_of,
-    texts,
 )
 
 NAMES_OF_MODULES = {
@@ -44,7 +42,7 @@ def relations(root: Path) -> list[str]:
     """A foreign key stays in its own domain: others are referred to by a bare UUID column."""
     found = []
     for file in sources(root, "apps", "runtime"):
-        for call in calls(file.tree):
+        for call in file.calls:
             if last_name(call.func) in _RELATIONS:
                 target = argument(call, 0, "to")
                 owner = _owner_of_model(target)
@@ -76,7 +74,7 @@ def migration_dependencies(root: Path) -> list[str]:
         ]
         found += [
             file.at(call, "waits for a model that settings choose")
-            for call in calls(file.tree)
+            for call in file.calls
             if last_name(call.func) == "swappable_dependency"
         ]
     return found
@@ -95,7 +93,7 @@ def imports_by_name(root: Path) -> list[str]:
     """Domains import nothing by name, and what runtime finds so is named by a setting."""
     found = []
     for file in sources(root, "apps", "runtime", "config"):
-        for call in calls(file.tree):
+        for call in file.calls:
             if last_name(call.func) not in _IMPORTERS:
                 continue
             literal = text_of(argument(call, 0, "name"))
@@ -108,7 +106,7 @@ def names_of_modules_as_text(root: Path) -> list[str]:
     """No text names a module of a domain, of a contract or of config: not as a task's name, not for an import."""
     found, used = [], set()
     for file in sources(root, "apps", "runtime"):
-        for node, text in texts(file.tree):
+        for node, text in file.texts:
             if not matches(r"^(apps|config|contracts)\.\w", text) and not matches(r"^apps\.\{\}", text):
                 continue
             if file.module == "apps" and text == f"apps.{file.package}":
@@ -125,7 +123,7 @@ def task_names(root: Path) -> list[str]:
     """A task has a name of its own, mitosis.<what it does>: Celery's own choice would be the Python path."""
     found = []
     for file in sources(root, "apps", "runtime", "config"):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             for decorator in getattr(node, "decorator_list", ()):
                 call = decorator if isinstance(decorator, ast.Call) else None
                 if last_name(call.func if call else decorator) not in {"shared_task", "task"}:
@@ -140,7 +138,7 @@ def models_by_name(root: Path) -> list[str]:
     """Models are not looked up by name, but by a migration among its own."""
     found = []
     for file in sources(root, "apps", "runtime"):
-        for call in calls(file.tree):
+        for call in file.calls:
             if last_name(call.func) not in _REGISTRY or file.path in LOOKS_UP_MODELS:
                 continue
             if not (file.is_migration and text_of(argument(call, 0, "app_label")) == file.package):
@@ -152,7 +150,7 @@ def sql_of_others(root: Path) -> list[str]:
     """SQL names tables of its own domain or capability only, and no schema at all: the role's search path has it."""
     tables, found = _tables(root), []
     for file in sources(root, "apps", "runtime"):
-        for node, text in texts(file.tree):
+        for node, text in file.texts:
             words = {word.lower() for word in re.findall(r"\w+", text)}
             if owners := {tables[word] for word in words & set(tables)} - {file.package}:
                 found.append(file.at(node, f"names a table of {' and '.join(sorted(owners))}"))
@@ -167,7 +165,7 @@ def _tables(root: Path) -> dict[str, str]:
         f"{file.package}_{node.name}".lower(): file.package
         for file in sources(root, "apps", "runtime")
         if file.module == "models"
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.ClassDef)
     }
 
@@ -184,7 +182,7 @@ def aliases_of_others(root: Path) -> list[str]:
 
 def _aliases(file: Source) -> Iterator[tuple[ast.AST, str | None]]:
     """Every text that says which database: using("x"), using="x", connections["x"], ALIAS = "x"."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Call):
             yield node, text_of(keyword(node, "using"))
             if last_name(node.func) in {"using", "db_manager", "database_time", "snapshot"} and node.args:
@@ -200,6 +198,6 @@ def around_contracts(root: Path) -> list[str]:
     return [
         file.at(node, f"reads settings.{node.attr}")
         for file in sources(root, "apps")
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.Attribute) and node.attr in _INNER_SETTINGS and last_name(node.value) == "settings"
     ]

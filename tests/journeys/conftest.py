@@ -106,7 +106,10 @@ class Shop:
     def send(
         self, method: str, path: str, body: Any = None, *, token: str = "", raw: bytes | None = None, **headers: str
     ) -> Answer:
-        sent = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            "Content-Type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         if token:
             sent["Authorization"] = f"Bearer {token}"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
@@ -130,7 +133,9 @@ class Shop:
         """A new product's sku."""
         sku = f"T-{uuid4().hex[:12]}"
         money = {"amount": price, "currency": "GBP"}
-        made = self.send("POST", "/api/inventory/products", {"sku": sku, "name": sku, "price": money}, token=self.operator)
+        made = self.send(
+            "POST", "/api/inventory/products", {"sku": sku, "name": sku, "price": money}, token=self.operator
+        )
         assert made.status == 201, made
         if stock:
             path = f"/api/inventory/products/{sku}/restock"
@@ -144,7 +149,13 @@ class Shop:
         return {name: value for name, value in answer.body.items() if name != "sku"}
 
     def place(
-        self, token: str, lines: dict[str, int] | list[Any], *, method: str = "pm_card_visa", key: str = "", **headers: str
+        self,
+        token: str,
+        lines: dict[str, int] | list[Any],
+        *,
+        method: str = "pm_card_visa",
+        key: str = "",
+        **headers: str,
     ) -> Answer:
         items = [{"sku": sku, "quantity": units} for sku, units in lines.items()] if isinstance(lines, dict) else lines
         body = {"items": items, "paymentMethod": method}

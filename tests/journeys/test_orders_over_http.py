@@ -85,7 +85,9 @@ def test_a_provider_that_never_answers_is_inquired_of_and_has_captured_once(shop
     answer = shop.place(token, {sku: 1}, method="pm_card_timeout")
     assert answer.status == 202
     shop.await_status(answer.body["id"], "confirmed", limit=30)
-    (charged,) = shop.sql("payments", "SELECT count(*) FROM payments_sandboxcharge WHERE key LIKE %s", answer.body["id"] + "%")
+    (charged,) = shop.sql(
+        "payments", "SELECT count(*) FROM payments_sandboxcharge WHERE key LIKE %s", answer.body["id"] + "%"
+    )
     assert charged == (1,)
     assert [p["status"] for p in shop.payments(answer.body["id"])] == ["captured"]
 
@@ -120,7 +122,9 @@ def test_cancelling_a_confirmed_order_gives_money_and_stock_back_once(shop: Any)
 def test_cancelling_while_the_payment_settles_ends_cancelled_with_net_zero(shop: Any) -> None:
     sku, token = shop.product(stock=5), shop.customer()
     order_id = shop.place(token, {sku: 1}, method="pm_card_async").body["id"]
-    assert shop.send("POST", f"/api/orders/{order_id}/cancel", {"reason": "no"}, token=token).body["status"] == "cancelled"
+    assert (
+        shop.send("POST", f"/api/orders/{order_id}/cancel", {"reason": "no"}, token=token).body["status"] == "cancelled"
+    )
     _await(lambda: shop.payments(order_id)[0]["status"] in ("voided", "refunded"), limit=20)
     _await(lambda: shop.stock(sku)["reserved"] == 0)
     assert shop.order(order_id)["status"] == "cancelled"

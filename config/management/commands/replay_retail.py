@@ -36,7 +36,8 @@ class Command(BaseCommand):
             history = read(options["file"])
         except (NotASalesHistory, OSError) as error:
             raise CommandError(str(error)) from error
-        url = options["url"] or (read_run(ENVIRONMENT.state_dir) or {}).get("http")
+        run = read_run(ENVIRONMENT.state_dir)
+        url = options["url"] or (run and run["http"])
         if not url:
             raise CommandError("Nothing is running here: start it with `make up`, or say --url.")
         journal = Journal(_journal_path(history, url))

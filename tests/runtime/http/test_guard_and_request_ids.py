@@ -140,7 +140,15 @@ def test_an_address_that_is_not_there_leaves_a_line_without_it(client, caplog):
 
 @pytest.mark.parametrize(
     "address",
-    ["/thing?a=%00", "/thing?%00=a", "/thing?a=%ED%A0%80", "/thing?a=%FF", "/thing?a=x%00y&b=1", "/thing/a%00b", "/%00"],
+    [
+        "/thing?a=%00",
+        "/thing?%00=a",
+        "/thing?a=%ED%A0%80",
+        "/thing?a=%FF",
+        "/thing?a=x%00y&b=1",
+        "/thing/a%00b",
+        "/%00",
+    ],
 )
 def test_an_address_with_what_no_column_holds_is_a_400(client, address):
     answer = client.get(address)

@@ -155,13 +155,20 @@ def test_behind_our_proxy_what_the_client_wrote_further_left_is_not_believed(cli
 
 @pytest.mark.parametrize(
     ("text", "limit"),
-    [("100/15m", Limit(quota=100, seconds=900)), ("600/1m", Limit(quota=600, seconds=60)), ("5/1h", Limit(quota=5, seconds=3600)), ("off", None)],
+    [
+        ("100/15m", Limit(quota=100, seconds=900)),
+        ("600/1m", Limit(quota=600, seconds=60)),
+        ("5/1h", Limit(quota=5, seconds=3600)),
+        ("off", None),
+    ],
 )
 def test_a_limit_is_written_count_and_time(text, limit):
     assert parse_limit(text) == limit
 
 
-@pytest.mark.parametrize("text", ["", "100", "100/m", "0/1m", "1/0m", "-1/1m", "1/1x", "1/1.5m", "100 / 15 minutes", "OFF"])
+@pytest.mark.parametrize(
+    "text", ["", "100", "100/m", "0/1m", "1/0m", "-1/1m", "1/1x", "1/1.5m", "100 / 15 minutes", "OFF"]
+)
 def test_another_limit_is_refused_with_the_text(text):
     with pytest.raises(BadLimit, match=re.escape(repr(text))):
         parse_limit(text)
@@ -210,4 +217,4 @@ def test_no_counter_stays_for_ever(settings):
     shared.count("given-back", limit, amount=-1)
     shared.count("counted", limit)
 
-    assert [server.ttl(key) for key in server.keys()] == [60, 60]
+    assert [server.ttl(key) for key in server.scan_iter()] == [60, 60]

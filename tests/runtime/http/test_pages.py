@@ -167,6 +167,7 @@ def a_cursor(*values: object, name: str = "users.user.created_at-", back: bool =
         "a" * 10_000,
         signing.dumps(["users.user.created_at-", False, "2026-01-01T00:00:00Z", "1"], salt="another"),
     ],
+    ids=range(7),
 )
 def test_a_cursor_that_was_not_handed_out_is_a_400_that_names_it(client, cursor):
     add("a", "b")
@@ -190,6 +191,7 @@ def test_a_cursor_that_was_not_handed_out_is_a_400_that_names_it(client, cursor)
         signing.dumps([], salt="runtime.databases.keyset"),
         signing.dumps(7, salt="runtime.databases.keyset"),
     ],
+    ids=range(8),
 )
 def test_a_cursor_of_another_list_is_a_400(client, cursor):
     assert client.get("/api/names", {"cursor": cursor}).json()["code"] == "invalid_cursor"

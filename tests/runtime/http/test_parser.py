@@ -142,7 +142,14 @@ def test_a_chunked_body_is_counted_as_it_comes(post):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", "x", "*/*"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "x",
+        "*/*",
+    ],
 )
 def test_another_media_type_is_415_and_says_what_is_taken(post, content_type):
     answer = post(b'{"a": 1}', content_type)

@@ -82,8 +82,10 @@ def test_an_unsigned_token_is_refused(algorithm, kid):
 
 @pytest.mark.parametrize("secret", ["pem", "der", "jwk"])
 def test_the_public_key_is_no_secret_to_sign_with(secret):
-    der = signing_key().private.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    der = (
+        signing_key()
+        .private.public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     material = {"pem": public_pem(), "der": der, "jwk": json.dumps(verifying_keys().jwks()["keys"][0]).encode()}[secret]
     unsigned = put_together({"alg": "HS256", "typ": "JWT", "kid": signing_key().kid}, claims()).rstrip(".")

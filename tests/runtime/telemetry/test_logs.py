@@ -13,8 +13,9 @@ from runtime.telemetry.tracing import continue_or_start, working_on
 
 
 def record(message: str, *args: object, exc_info: object = None, **extra: object) -> logging.LogRecord:
-    made = logging.getLogger("a.name").makeRecord("a.name", logging.INFO, "file", 1, message, args, exc_info, extra=extra)
-    return made
+    return logging.getLogger("a.name").makeRecord(
+        "a.name", logging.INFO, "file", 1, message, args, exc_info, extra=extra
+    )
 
 
 def test_a_json_line_has_its_facts_and_the_request_it_belongs_to():
