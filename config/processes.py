@@ -95,18 +95,7 @@ def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
 def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
     # Several sets may share one broker, and two workers of one name would take each other's control messages.
     hostname = f"{name}-{hashlib.sha256(str(state).encode()).hexdigest()[:8]}@%h"
-    celery = (
-        sys.executable,
-        "-m",
-        "celery",
-        "--app",
-        "config",
-        "worker",
-        "--loglevel",
-        "WARNING",
-        "--concurrency",
-        "2",
-    )
+    celery = (sys.executable, "-m", "celery", "--app", "config", "worker", "--loglevel", "WARNING")
     alone = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--hostname", hostname)
     command = (*celery, *alone, "--queues", ",".join(domains))
     return ProcessSpec(name=name, role="worker", domains=domains, command=command, stop_limit=15.0)

@@ -22,6 +22,12 @@ class Servers:
         self._valkey = None if environ.get("BROKER_URL") and environ.get("CACHE_URL") else Valkey(state)
         self._reported: set[str] = set()
 
+    @property
+    def titles(self) -> list[str]:
+        """What is embedded, by the names that people know."""
+        known = ((self._postgres, "PostgreSQL"), (self._valkey, "Valkey"))
+        return [title for server, title in known if server is not None]
+
     def start(self) -> None:
         """Raises an EmbeddedError that says what is in the way."""
         for server in (self._postgres, self._valkey):

@@ -64,12 +64,14 @@ class Supervisor:
         try:
             self._become_owner()
             self._listen()
-            self._say("Starting PostgreSQL and Valkey.")
+            login = self.login = operator_login(self.state, self._environ)
+            if self._servers.titles:
+                self._say(f"Starting {' and '.join(self._servers.titles)}.")
             self._servers.start()
             self._settings = self._servers.settings()
             self._write_down()
             for step in self.plan.preparation:
-                self._prepare(step)
+                self._prepare(step, login)
             self._say(f"Starting {', '.join(spec.name for spec in self.plan.processes)}.")
             self._start_processes()
             self._await_ready()
@@ -84,7 +86,6 @@ class Supervisor:
             raise AlreadyRunning(pid=other, state=self.state, where=f" ({run['http']})" if run else "")
         self._owns = True
         clear_leftovers(self.state, self._say)
-        self.login = operator_login(self.state, self._environ)
 
     def _listen(self) -> None:
         """
@@ -107,11 +108,9 @@ class Supervisor:
                 # PORT is where the first answers.
                 port = 0
 
-    def _prepare(self, step: Step) -> None:
-        if self.login is None:
-            raise Interrupted
+    def _prepare(self, step: Step, login: OperatorLogin) -> None:
         self._say(f"Running {step.name}.")
-        operator = {"OPERATOR_EMAIL": self.login.email, "OPERATOR_PASSWORD": self.login.password}
+        operator = {"OPERATOR_EMAIL": login.email, "OPERATOR_PASSWORD": login.password}
         env = {**self._servers.environment_to_prepare(), **operator, MARK: str(self.state)}
         child = Child(step.command, log=self.logs / f"{step.name}.log", env=env, cwd=PROJECT)
         try:
@@ -124,11 +123,7 @@ class Supervisor:
             raise StartFailed(name=step.name, how=how, log=child.log, words=child.said())
 
     def _start_processes(self) -> None:
-        common = {
-            **self._servers.environment_to_serve(),
-            MARK: str(self.state),
-            "PYTHONUNBUFFERED": "1",
-        }
+        common = {**self._servers.environment_to_serve(), MARK: str(self.state), "PYTHONUNBUFFERED": "1"}
         for spec in self.plan.processes:
             bound = self._sockets.get(spec.name)
             port = bound.getsockname()[1] if bound else self.port

@@ -78,6 +78,10 @@ def _configure() -> Servers | None:
 
 _servers = _configure()
 
+import django  # noqa: E402 - only now is there anything to read the settings from
+
+django.setup()
+
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _servers is not None:

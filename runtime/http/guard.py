@@ -47,6 +47,10 @@ class GuardMiddleware:
             response = problem_response(problem, request=request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
+        if not response.streaming:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            if request.method == "HEAD":  # RFC 9110, 9.3.2: the headers of a GET, and nothing after them
+                response.content = b""
         return response
 
 

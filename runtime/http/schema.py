@@ -17,7 +17,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
-from runtime.http.serializers import StrictSerializer
+from runtime.http.serializers import StrictSerializer, TextField
 from runtime.http.views import View
 
 __all__ = ["ApiSchema", "problem_answers", "undocumented"]
@@ -94,6 +94,12 @@ class ApiSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *([_KEY_PARAMETER] if self._takes_key() else [])]
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(field, TextField):
+            schema.setdefault("pattern", field.written)
+        return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]

@@ -90,20 +90,20 @@ class TextField(serializers.CharField):
 
     def __init__(self, *, lines: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._lines = lines
+        self.written = _LINES if lines else _ONE_LINE
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         text = super().to_internal_value(data)
-        allowed = "\n\r\t" if self._lines else ""
-        if any(_is_control(char) and char not in allowed for char in text):
+        if not re.fullmatch(self.written, text):
             self.fail("control_characters")
         return text
 
 
-def _is_control(char: str) -> bool:
-    return char < " " or "\x7f" <= char <= "\x9f" or char in "\u2028\u2029"
+# C0, DEL, C1, and the two separators of Unicode that break a line; also what OpenAPI says, so in ECMA's syntax.
+_ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 class WholeNumberField(serializers.IntegerField):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,7 @@ Rule = Callable[[Path], list[str]]
 @dataclass(frozen=True, slots=True)
 class Parsed:
     tree: ast.Module
-    nodes: tuple[ast.AST, ...]
-    calls: tuple[ast.Call, ...]
+    nodes: Mapping[type[ast.AST], list[ast.AST]]
     texts: tuple[tuple[ast.AST, str], ...]
 
 
@@ -41,14 +41,19 @@ class Source:
     def tree(self) -> ast.Module:
         return self.parsed.tree
 
-    @property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node, the module first."""
-        return self.parsed.nodes
+    def all[N: ast.AST](self, *kinds: type[N]) -> Iterator[N]:
+        """Every node of these kinds."""
+        return (node for kind in kinds for node in self.parsed.nodes.get(kind, ()))  # type: ignore[misc]
 
     @property
-    def calls(self) -> tuple[ast.Call, ...]:
-        return self.parsed.calls
+    def calls(self) -> Iterator[ast.Call]:
+        return self.all(ast.Call)
+
+    @property
+    def decorators(self) -> Iterator[tuple[ast.AST, ast.expr]]:
+        """What is decorated, and each of its decorators."""
+        for node in self.all(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+            yield from ((node, decorator) for decorator in node.decorator_list)
 
     @property
     def texts(self) -> tuple[tuple[ast.AST, str], ...]:
@@ -86,47 +91,11 @@ def sources(root: Path, *folders: str) -> Iterator[Source]:
 def _parsed(text: str) -> Parsed:
     """A tree is read by many rules, and a file that stays the same many times."""
     tree = ast.parse(text)
-    nodes = tuple(ast.walk(tree))
-    calls = tuple(node for node in nodes if isinstance(node, ast.Call))
-    return Parsed(tree, nodes, calls, tuple(_texts(nodes)))
-
-
-# --- Words for syntax trees -----------------------------------------------------------------------------------------
-
-
-def dotted(node: ast.AST | None) -> str:
-    """``transaction.atomic`` for that expression; what is no plain name stands as ``()``."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        return f"{dotted(node.value)}.{node.attr}"
-    return "()"
-
-
-def last_name(node: ast.AST | None) -> str:
-    return dotted(node).rpartition(".")[2]
-
-
-def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((word.value for word in call.keywords if word.arg == name), None)
-
-
-def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    """What a call passes for this parameter, by position or by name."""
-    return call.args[position] if len(call.args) > position else keyword(call, name)
-
-
-def text_of(node: ast.AST | None) -> str | None:
-    """The text of a literal; what an f-string puts in stands as ``{}``. None for what is no text."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.JoinedStr):
-        return "".join(text_of(part) or "{}" for part in node.values)
-    return None
+    everything = tuple(ast.walk(tree))
+    nodes: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+    for node in everything:
+        nodes[type(node)].append(node)
+    return Parsed(tree, nodes, tuple(_texts(everything)))
 
 
 def _texts(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, str]]:

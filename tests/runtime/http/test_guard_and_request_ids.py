@@ -213,6 +213,21 @@ def test_every_answer_wears_its_protection(client, address):
     assert "Set-Cookie" not in answer
 
 
+@pytest.mark.parametrize(("method", "length"), [("get", None), ("options", 0)])
+def test_every_answer_says_how_long_it_is(client, method, length):
+    answer = getattr(client, method)("/thing")
+
+    assert int(answer["Content-Length"]) == (len(answer.content) if length is None else length)
+
+
+def test_head_has_the_headers_of_get_and_no_body(client):
+    got, asked = client.get("/thing"), client.head("/thing")
+
+    assert asked.status_code == 200
+    assert asked["Content-Length"] == got["Content-Length"]
+    assert asked.content == b""
+
+
 def test_an_answer_that_may_be_kept_says_so_itself(client):
     assert client.get("/kept")["Cache-Control"] == "public, max-age=60"
 
