@@ -81,6 +81,9 @@ _servers = _configure()
 import django  # noqa: E402 - only now is there anything to read the settings from
 
 django.setup()
+if _servers is not None:
+    # A worker process that inherited this would read its settings before this file has pointed them at its database.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -144,7 +144,7 @@ class Users:
         else:
             known_id = known.id
             if not check_password(password, known.password):
-                User.objects.using(ALIAS).filter(pk=known_id).update(password=make_password(password))
+                _set_password(known_id, make_password(password))
         return self.set_roles(user_id=known_id, roles=OPERATOR_ROLES)
 
     # --- Signing in -------------------------------------------------------------------------------------------------
@@ -202,6 +202,13 @@ def _find(user_id: UUID) -> User:
     if user is None:
         raise UserUnknown
     return user
+
+
+def _set_password(user_id: UUID, encoded: str) -> None:
+    """Whoever was signed in with the old one is signed out: it may have been somebody else's."""
+    with transaction.atomic(using=ALIAS):
+        User.objects.using(ALIAS).filter(pk=user_id).update(password=encoded)
+        RefreshFamily.objects.using(ALIAS).filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
 
 
 def _as_account(user: User) -> Account:

@@ -42,14 +42,15 @@ def _guarded(domain: str, method: Method, implementation: Callable[..., Any]) ->
     def invoke(**arguments: Any) -> Any:
         _refuse_inside_transaction(domain, method.name)
         current_call().require_time()
+        if unknown := arguments.keys() - method.parameters.keys():
+            raise TypeError(f"{domain}.{method.name} has no parameter {', '.join(map(repr, sorted(unknown)))}")
         copied = {name: copy(value, method.parameters[name]) for name, value in arguments.items()}
         try:
-            result = implementation(**copied)
+            return copy(implementation(**copied), method.returns)
         except ContractError:
             raise
         except Exception as error:
             _translate(domain, method.name, error)
-        return copy(result, method.returns)
 
     invoke.__name__ = method.name
     return invoke

@@ -7,8 +7,11 @@ only ever grow (streams, audit) it has SELECT and INSERT: an owner could not be 
 
 from __future__ import annotations
 
+import random
+import threading
+
 import psycopg2
-from psycopg2 import extensions, sql
+from psycopg2 import errors, extensions, sql
 
 from runtime.databases.clock import CLOCK_FUNCTION
 from runtime.databases.urls import role_password
@@ -23,11 +26,28 @@ ROLE_SETTINGS = {
 
 def provision(*, admin_url: str, domain: str, secret_key: str) -> None:
     """Schema, roles, rights and clock of one domain. May be run again at any time. Needs an administrator's URL."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _provision(admin_url, domain, secret_key)
+            return
+        except _MET_ANOTHER:
+            # Roles belong to the whole server and no lock reaches across its databases: two set-ups at once, each in
+            # a database of its own, can trip over each other. The one that fell starts again.
+            if attempt == _ATTEMPTS:
+                raise
+            threading.Event().wait(random.uniform(0.05, 0.3))  # noqa: S311 - no secret
+
+
+_ATTEMPTS = 8
+
+_MET_ANOTHER = (errors.UniqueViolation, errors.DuplicateObject, errors.InternalError_)
+"""The last one is "tuple concurrently updated"."""
+
+
+def _provision(admin_url: str, domain: str, secret_key: str) -> None:
     connection = psycopg2.connect(admin_url)
     try:
         with connection, connection.cursor() as cursor:
-            # Roles belong to the whole server: two set-ups at once would each find them missing.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('mitosis.provision'))")
             _make_roles(cursor, domain, secret_key)
             _make_schema(cursor, domain)
     finally:

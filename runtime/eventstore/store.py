@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 
 from contracts._base import Event
 from runtime.codec import encode, from_plain
@@ -56,7 +57,9 @@ def append(stream: UUID, events: Sequence[Event], *, expected_version: int, usin
         data = encode(event, type(event)).decode()
         rows += [stream, expected_version + offset, event.name, event.version, data]
     values = ", ".join(["(%s, %s, %s, %s, %s::jsonb)"] * len(events))
-    with connection.cursor() as cursor:
+    # Several are added or none: a savepoint takes back those that found their version free.
+    all_or_none = transaction.atomic(using=using) if len(events) > 1 else nullcontext()
+    with all_or_none, connection.cursor() as cursor:
         # The version before must be there as well: a writer that expects too much would leave a gap.
         cursor.execute(
             "INSERT INTO eventstore_streamevent (stream, version, event_type, schema_version, data)"
@@ -67,8 +70,8 @@ def append(stream: UUID, events: Sequence[Event], *, expected_version: int, usin
             [*rows, expected_version, stream, expected_version],
         )
         recorded: list[tuple[datetime]] = cursor.fetchall()
-    if len(recorded) != len(events):
-        raise VersionConflict(f"{stream} is no longer at version {expected_version}.")
+        if len(recorded) != len(events):
+            raise VersionConflict(f"{stream} is no longer at version {expected_version}.")
     return recorded[-1][0]
 
 

@@ -7,6 +7,7 @@ Bearer, or a bad token: still nobody for the limits, and a 401 at the first view
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,15 +16,21 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from runtime.identity.keys import verifying_keys
 from runtime.identity.principal import Principal
 from runtime.identity.tokens import BadToken, verify
 
 __all__ = ["BearerAuthentication", "IdentityMiddleware", "caller_of"]
 
+log = logging.getLogger(__name__)
+
 
 class IdentityMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
+        # A key that cannot be used stops the start, not the first request.
+        if not verifying_keys().by_kid:
+            log.warning("this process knows no key to verify tokens with: every token is refused")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         _remember(request)

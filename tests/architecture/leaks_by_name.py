@@ -150,7 +150,7 @@ BY_NAME = (
     Leak(
         what="a model is put on another domain's table",
         file="apps/orders/models.py",
-        code='class Payment(models.Model):\n    class Meta:\n        managed = False\n        db_table = "payments_payment"',
+        code='class Payment(models.Model):\n    class Meta:\n        db_table = "payments_payment"',
         noticed_by=by("sql_of_others"),
         later=NO_SUCH_TABLE,
     ),

@@ -102,7 +102,7 @@ OF_MANNERS = (
     ),
     Leak(
         what="every error is suppressed",
-        file="config/supervisor.py",
+        file="config/supervision/supervisor.py",
         code="def quiet():\n    with suppress(Exception):\n        stop()",
         noticed_by=by("swallowed_errors"),
     ),
@@ -133,8 +133,8 @@ OF_MANNERS = (
     Leak(
         what="a capability promises nothing",
         file="runtime/timers/__init__.py",
-        instead_of="Work that comes due by itself is done, soon after and again after a failure, by whichever relay is alive.",
-        code="Timers. And more",
+        instead_of="Work that comes due by itself is done, ",
+        code="Work. It comes due by itself and is done, ",
         noticed_by=by("promises"),
     ),
 )

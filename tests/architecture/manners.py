@@ -37,6 +37,7 @@ _TRANSACTIONS = {
 }
 _QUERIES = {name for name in dir(QuerySet) if not name.startswith("_")} - {"using"}
 _CLOCKS = r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|timezone\.(now|localtime|localdate)|time\.(time|time_ns))$"
+_DATABASE = r"^django\.db\.(connections?|transaction)$"
 _WEB = r"^django\.(http|urls|shortcuts|template|views|test|contrib\.(messages|sessions))\b"
 
 
@@ -47,12 +48,16 @@ def unnamed_databases(root: Path) -> list[str]:
     """atomic(), on_commit() and their kin name their alias, and nobody takes Django's default connection."""
     found = []
     for file in sources(root, "apps", "runtime", "config"):
-        for node in file.nodes:
-            if isinstance(node, ast.ImportFrom) and node.module == "django.db":
-                found += [file.at(node, "takes the default connection") for n in node.names if n.name == "connection"]
-            for decorator in getattr(node, "decorator_list", ()):
-                if last_name(decorator) == "atomic":
-                    found.append(file.at(decorator, "atomic names no database"))
+        found += [
+            file.at(node, "takes the default connection")
+            for node, name in file.imported
+            if name == "django.db.connection"
+        ]
+        found += [
+            file.at(node, "atomic names no database")
+            for node, decorator in file.decorators
+            if last_name(decorator) == "atomic"
+        ]
         found += [
             file.at(call, f"{last_name(call.func)}() names no database")
             for call in file.calls
@@ -86,30 +91,28 @@ def unrouted_locks(root: Path) -> list[str]:
     return [
         file.at(call, "select_for_update() does not say using()")
         for file in sources(root, "apps", "runtime", "config")
-        for call in file.calls
+        if "select_for_update" in file.text
+        for function in file.all(ast.FunctionDef, ast.AsyncFunctionDef)
+        for call in calls(function)
         if isinstance(call.func, ast.Attribute)
         and call.func.attr == "select_for_update"
-        and not any(_says_using(part) for part in _behind(call.func.value, file))
+        and not any(_says_using(part) for part in _behind(call.func.value, function))
     ]
 
 
-def _behind(expression: ast.expr, file: Source) -> Iterator[ast.expr]:
-    """The expression, and what was assigned to it where it is a variable."""
+def _behind(expression: ast.expr, function: ast.AST) -> Iterator[ast.expr]:
+    """The expression, and what was assigned to it where it is a variable of this function."""
     yield expression
     name = dotted(expression)
     yield from (
         node.value
-        for node in file.nodes
+        for node in ast.walk(function)
         if isinstance(node, ast.Assign) and any(dotted(target) == name for target in node.targets)
     )
 
 
 def _says_using(expression: ast.expr) -> bool:
-    return any(last_name(call.func) == "using" or _method(call) == "using" for call in calls(expression))
-
-
-def _method(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr == "using" for call in calls(expression))
 
 
 def questions_at_the_door(root: Path) -> list[str]:
@@ -118,12 +121,12 @@ def questions_at_the_door(root: Path) -> list[str]:
     for file in sources(root, "apps"):
         if file.module not in ENTRY_POINTS:
             continue
-        for node in file.nodes:
-            if isinstance(node, ast.Attribute) and node.attr in {"objects", "_default_manager", "_base_manager"}:
-                found.append(file.at(node, f"queries {dotted(node.value)}"))
-            elif isinstance(node, ast.ImportFrom) and node.module == "django.db":
-                taken = {name.name for name in node.names} & {"connections", "connection", "transaction"}
-                found += [file.at(node, f"takes {name} of django.db") for name in sorted(taken)]
+        found += [file.at(node, f"takes {name}") for node, name in file.imported if matches(_DATABASE, name)]
+        found += [
+            file.at(node, f"queries {dotted(node.value)}")
+            for node in file.all(ast.Attribute)
+            if node.attr in {"objects", "_default_manager", "_base_manager"}
+        ]
     return found
 
 
@@ -132,13 +135,12 @@ def questions_at_the_door(root: Path) -> list[str]:
 
 def web_in_domain_code(root: Path) -> list[str]:
     """Domain code knows no HTTP. (import-linter sees packages from outside only as a whole, so django.http is here.)"""
-    found = []
-    for file in _domain_code(root):
-        for node in file.nodes:
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
-            found += [file.at(node, f"imports {name}") for name in names if matches(_WEB, name)]
-    return found
+    return [
+        file.at(node, f"imports {name}")
+        for file in _domain_code(root)
+        for node, name in file.imported
+        if matches(_WEB, name)
+    ]
 
 
 # --- Time and money -------------------------------------------------------------------------------------------------
@@ -146,33 +148,45 @@ def web_in_domain_code(root: Path) -> list[str]:
 
 def other_clocks(root: Path) -> list[str]:
     """In domain code time is the database's: Now() and database_time(using)."""
-    found = []
+    return [
+        file.at(node, f"{name} is this machine's clock")
+        for file, node, name in _clocks(root)
+        if (file.path, name) not in OTHER_CLOCKS
+    ]
+
+
+def _clocks(root: Path) -> Iterator[tuple[Source, ast.AST, str]]:
     for file in _domain_code(root):
-        for node in file.nodes:
-            names = [dotted(node)] if isinstance(node, ast.Attribute) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [f"{(node.module or '').rpartition('.')[2]}.{name.name}" for name in node.names]
-            found += [
-                file.at(node, f"{name} is this machine's clock")
-                for name in names
-                if matches(_CLOCKS, name) and (file.path, name) not in OTHER_CLOCKS
-            ]
-    return found
+        for node in file.all(ast.Attribute):
+            if matches(_CLOCKS, dotted(node)):
+                yield file, node, dotted(node)
+        for statement, name in file.imported:
+            if matches(_CLOCKS, name):
+                yield file, statement, name
 
 
 def floats(root: Path) -> list[str]:
     """Where money is, there is no float."""
-    found = []
+    return [
+        file.at(node, f"makes a float of {what}" if what else "has a field for floats")
+        for file, node, what in _floats(root)
+        if (file.path, what) not in FLOATS
+    ]
+
+
+def _floats(root: Path) -> Iterator[tuple[Source, ast.AST, str]]:
     for file in sources(root, "apps", "contracts"):
-        for node in file.nodes:
-            name = last_name(node.func) if isinstance(node, ast.Call) else ""
-            if name == "FloatField":
-                found.append(file.at(node, "has a FloatField"))
-            elif name == "float" and isinstance(node, ast.Call):
-                what = dotted(node.args[0]) if node.args else ""
-                if (file.path, what) not in FLOATS:
-                    found.append(file.at(node, f"makes a float of {what}"))
-    return found
+        for call in file.calls:
+            if last_name(call.func) == "FloatField":
+                yield file, call, ""
+            elif last_name(call.func) == "float":
+                yield file, call, dotted(call.args[0]) if call.args else "()"
+
+
+def unused_exceptions(root: Path) -> list[str]:
+    """An exception that nothing needs any more is struck from its table."""
+    needed = {(file.path, what) for file, _, what in (*_clocks(root), *_floats(root))}
+    return [f"{path}:0 no longer has {what}" for path, what in (*OTHER_CLOCKS, *FLOATS) if (path, what) not in needed]
 
 
 # --- Errors ---------------------------------------------------------------------------------------------------------
@@ -182,11 +196,16 @@ def swallowed_errors(root: Path) -> list[str]:
     """Whatever goes wrong is not passed over in silence."""
     found = []
     for file in sources(root):
-        for node in file.nodes:
-            if isinstance(node, ast.ExceptHandler) and _catches_all(node.type) and _does_nothing(node.body):
-                found.append(file.at(node, "passes over every error"))
-            elif isinstance(node, ast.Call) and last_name(node.func) == "suppress":
-                found += [file.at(node, "suppresses every error") for kind in node.args if _catches_all(kind)]
+        found += [
+            file.at(handler, "passes over every error")
+            for handler in file.all(ast.ExceptHandler)
+            if _catches_all(handler.type) and _does_nothing(handler.body)
+        ]
+        found += [
+            file.at(call, "suppresses every error")
+            for call in file.calls
+            if last_name(call.func) == "suppress" and any(map(_catches_all, call.args))
+        ]
     return found
 
 
@@ -205,13 +224,3 @@ def _does_nothing(body: list[ast.stmt]) -> bool:
 
 def _domain_code(root: Path) -> Iterator[Source]:
     return (file for file in sources(root, "apps") if file.module in DOMAIN_CODE and not file.is_migration)
-
-
-def unused_exceptions(root: Path) -> list[str]:
-    """An exception that nothing needs any more is struck from its table."""
-    texts = {file.path: file.text for file in sources(root, "apps")}
-    return [
-        f"{path}:0 no longer has {what}: strike the exception"
-        for path, what in (*OTHER_CLOCKS, *FLOATS)
-        if what not in texts.get(path, "")
-    ]

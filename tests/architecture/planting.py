@@ -90,6 +90,8 @@ def who_notices(root: Path) -> set[str]:
 def broken_contracts(root: Path) -> set[str]:
     """The ids of the contracts that lint-imports finds broken."""
     said = lint_imports(root).stdout
+    if "Missing layer in container 'apps." in said:  # then it says nothing of the others
+        return {"app-shape"}
     ids = _ids_by_name(root)
     verdicts = re.findall(r"^(.+?) (KEPT|BROKEN)(?: \(.*\))?$", said, re.MULTILINE)
     assert {name for name, _ in verdicts} == set(ids), said

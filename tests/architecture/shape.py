@@ -42,11 +42,10 @@ def _longer(root: Path, *, lines: int, function: int) -> list[str]:
             continue
         if (length := len(file.text.splitlines())) > lines:
             found.append(file.at(1, f"has {length} lines"))
-        for node in file.nodes:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                first = min((part.lineno for part in node.decorator_list), default=node.lineno)
-                if (length := (node.end_lineno or first) - first + 1) > function:
-                    found.append(file.at(node, f"{node.name}() has {length} lines"))
+        for node in file.all(ast.FunctionDef, ast.AsyncFunctionDef):
+            first = min((part.lineno for part in node.decorator_list), default=node.lineno)
+            if (length := (node.end_lineno or first) - first + 1) > function:
+                found.append(file.at(node, f"{node.name}() has {length} lines"))
     return found
 
 

@@ -56,6 +56,14 @@ class Source:
             yield from ((node, decorator) for decorator in node.decorator_list)
 
     @property
+    def imported(self) -> Iterator[tuple[ast.AST, str]]:
+        """Every name that is imported, in full: ``django.db.connection``."""
+        for statement in self.all(ast.Import):
+            yield from ((statement, name.name) for name in statement.names)
+        for origin in self.all(ast.ImportFrom):
+            yield from ((origin, f"{origin.module}.{name.name}") for name in origin.names)
+
+    @property
     def texts(self) -> tuple[tuple[ast.AST, str], ...]:
         """Every text in the code, without docstrings, each with its node."""
         return self.parsed.texts
@@ -108,6 +116,44 @@ def _texts(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
         text = text_of(node)
         if text is not None and id(node) not in skipped:
             yield node, text
+
+
+# --- Words for syntax trees -----------------------------------------------------------------------------------------
+
+
+def dotted(node: ast.AST | None) -> str:
+    """``transaction.atomic`` for that expression; what is no plain name stands as ``()``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return "()"
+
+
+def last_name(node: ast.AST | None) -> str:
+    return dotted(node).rpartition(".")[2]
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((word.value for word in call.keywords if word.arg == name), None)
+
+
+def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """What a call passes for this parameter, by position or by name."""
+    return call.args[position] if len(call.args) > position else keyword(call, name)
+
+
+def text_of(node: ast.AST | None) -> str | None:
+    """The text of a literal; what an f-string puts in stands as ``{}``. None for what is no text."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "{}" for part in node.values)
+    return None
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config.leftovers import MARK
+from config.supervision.leftovers import MARK
 from runtime.embedded.placement import discard
 from runtime.embedded.process import started_with
 from runtime.embedded.state import last_run

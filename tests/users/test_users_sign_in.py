@@ -326,6 +326,16 @@ def test_the_operator_is_made_once_and_gets_its_password_back(client, db_users):
     assert client.post("/api/users/token", {**good, "password": "one long password"}).status_code == 401
 
 
+@pytest.mark.django_db
+def test_whoever_took_the_operators_address_first_is_signed_out(client, ada):
+    thief = sign_in(client)["refresh"]
+
+    SERVICE.ensure_operator(email=ADA["email"], password="the real operator's")
+
+    assert refresh(client, thief).status_code == 401
+    assert client.post("/api/users/token", LOGIN).status_code == 401
+
+
 # --- The contract ---------------------------------------------------------------------------------------------------
 
 

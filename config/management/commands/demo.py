@@ -18,10 +18,10 @@ from rich.table import Table
 from config.demonstration import Demonstration, DemonstrationFailed, Outcome
 from config.environment import ENVIRONMENT, BadSetting
 from config.management.commands.up import say, welcome
-from config.operator_login import OperatorLogin, operator_login
-from config.processes import plan_for
-from config.supervisor import Supervisor
-from config.supervisor_errors import SupervisorError
+from config.supervision.errors import SupervisorError
+from config.supervision.operator_login import OperatorLogin, operator_login
+from config.supervision.processes import plan_for
+from config.supervision.supervisor import Supervisor
 from runtime.embedded.errors import EmbeddedError
 from runtime.embedded.process import wait_until
 from runtime.embedded.state import read_run

@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from config.environment import ENVIRONMENT, BadSetting
-from config.operator_login import OperatorLogin
-from config.processes import plan_for
-from config.supervisor import Supervisor
-from config.supervisor_errors import SupervisorError
+from config.supervision.errors import SupervisorError
+from config.supervision.operator_login import OperatorLogin
+from config.supervision.processes import plan_for
+from config.supervision.supervisor import Supervisor
 from runtime.embedded.errors import EmbeddedError
 
 

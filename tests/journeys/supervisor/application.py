@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from config.leftovers import MARK
-from config.processes import Plan, ProcessSpec, Step
-from config.supervisor import Supervisor
+from config.supervision.leftovers import MARK
+from config.supervision.processes import Plan, ProcessSpec, Step
+from config.supervision.supervisor import Supervisor
 from runtime.embedded.process import started_with
 from runtime.embedded.state import RunFile, last_run, read_run
 

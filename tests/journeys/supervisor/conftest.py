@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.leftovers import clear_leftovers
+from config.supervision.leftovers import clear_leftovers
 from runtime.embedded.placement import discard
 
 _SETTINGS = (

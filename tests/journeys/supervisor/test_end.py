@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from config.leftovers import MARK, clear_leftovers
+from config.supervision.leftovers import MARK, clear_leftovers
 from runtime.embedded.process import is_alive, started_with, wait_until
 from runtime.embedded.state import last_run, read_run
 

@@ -10,10 +10,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from config.leftovers import MARK
-from config.processes import Step
-from config.supervisor import Supervisor
-from config.supervisor_errors import AlreadyRunning, BadPort, Interrupted, NotReady, PortTaken, StartFailed
+from config.supervision.errors import AlreadyRunning, BadPort, Interrupted, NotReady, PortTaken, StartFailed
+from config.supervision.leftovers import MARK
+from config.supervision.processes import Step
+from config.supervision.supervisor import Supervisor
 from runtime.embedded.process import started_with
 from runtime.embedded.state import last_run
 

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 import redis
 
-from config.leftovers import MARK
-from config.operator_login import operator_login
-from config.processes import plan_for, process_specs
-from config.supervisor_errors import BadTopology
+from config.supervision.errors import BadTopology
+from config.supervision.leftovers import MARK
+from config.supervision.operator_login import operator_login
+from config.supervision.processes import plan_for, process_specs
 from runtime.databases.urls import role_url
 from runtime.embedded.process import started_with, wait_until
 from runtime.embedded.state import last_run, secrets

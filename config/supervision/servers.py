@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from config.environment import DOMAINS, Environment, read
-from config.processes import running_process
+from config.supervision.processes import running_process
 from runtime.embedded.postgres import Postgres
 from runtime.embedded.state import RunningProcess
 from runtime.embedded.valkey import Valkey

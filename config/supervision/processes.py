@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.supervisor_errors import BadTopology
+from config.supervision.errors import BadTopology
 from runtime.embedded.process import Child
 from runtime.embedded.state import RunningProcess
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 
 QUICK_DEATH = 5.0

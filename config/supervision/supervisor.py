@@ -15,11 +15,11 @@ from types import FrameType
 from typing import Literal
 
 from config.environment import Environment
-from config.leftovers import MARK, clear_leftovers
-from config.operator_login import OperatorLogin, operator_login
-from config.processes import PROJECT, KeptAlive, Plan, Step
-from config.servers import Servers
-from config.supervisor_errors import AlreadyRunning, BadPort, Interrupted, NotReady, PortTaken, StartFailed
+from config.supervision.errors import AlreadyRunning, BadPort, Interrupted, NotReady, PortTaken, StartFailed
+from config.supervision.leftovers import MARK, clear_leftovers
+from config.supervision.operator_login import OperatorLogin, operator_login
+from config.supervision.processes import PROJECT, KeptAlive, Plan, Step
+from config.supervision.servers import Servers
 from runtime.embedded.errors import StateUnusable
 from runtime.embedded.process import Child, started_at, wait_until
 from runtime.embedded.state import forget_run, last_run, sole_owner, write_run

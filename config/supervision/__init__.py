@@ -1,0 +1,1 @@
+"""Starts all processes, keeps them running, and stops them in order: what `make up` does."""
