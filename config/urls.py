@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from config.openapi import schema_view
 from runtime.http.docs import DocsView
 from runtime.identity.jwks import jwks
-from runtime.telemetry.health import Live, Ready
+from runtime.telemetry.health import Ready, live
 
 DOMAIN_URLS = {
     "users": "apps.users.urls",
@@ -23,7 +23,7 @@ API: dict[str, URLResolver] = {
 }
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("health/live", Live.as_view()),
+    path("health/live", live),
     path("health/ready", Ready.as_view()),
     path("health", Ready.as_view()),
     path(".well-known/jwks.json", jwks),

@@ -5,6 +5,7 @@ Payments' own books: each function is one transaction, may be run again, and lea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -62,15 +63,14 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
         mark = Payment(
             key=key,
             order_id=order_id,
-            amount=0,
+            amount=Decimal(0),
             currency=currency,
             method="",
             provider=provider,
             intent=Payment.VOID,
             status=contract.VOIDED,
         )
-        if insert_once(mark, using=ALIAS):
-            return mark
+        insert_once(mark, using=ALIAS)
         payment = Payment.objects.using(ALIAS).select_for_update().get(key=key)
         if payment.intent != Payment.VOID:
             payment.intent = Payment.VOID

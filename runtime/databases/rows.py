@@ -10,7 +10,8 @@ from django.db.models.sql import InsertQuery
 
 def insert_once(row: Model, *, using: str) -> bool:
     """
-    Insert this row unless one of its unique keys is taken. Whether it was inserted.
+    Insert this row unless one of its unique keys is taken. Whether it was inserted. What the database fills in (an
+    identity, a default) is not read back.
 
     A unique violation would abort the whole transaction, so the row count is asked instead. Waits for a transaction
     that has inserted the same key and not ended yet.

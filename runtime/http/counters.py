@@ -16,9 +16,9 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage, RedisStorage
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 __all__ = ["BadLimit", "Count", "Counters", "Limit", "counters", "parse_limit"]
@@ -74,8 +74,8 @@ class Counters:
     """Counters by name. Never raises because of the cache."""
 
     def __init__(self, cache_url: str | None) -> None:
-        self._shared = _shared_storage(cache_url) if cache_url else None
-        self._own: Storage | None = None
+        self._shared = _SharedStorage(cache_url, **_IMPATIENT) if cache_url else None
+        self._own: MemoryStorage | None = None
         self._lock = threading.Lock()
         self._retry_at = 0.0
 
@@ -83,29 +83,46 @@ class Counters:
         """Add ``amount`` (a negative one gives back) and say where the counter stands."""
         if self._shared is not None and time.monotonic() >= self._retry_at:
             try:
-                return _count(self._shared, name, limit, amount)
-            except StorageError as error:
+                used, left = self._shared.count(name, limit.seconds, amount)
+                return Count(limit=limit, used=used, resets_in=max(1, left))
+            except RedisError as error:
                 self._retry_at = time.monotonic() + _RETRY_CACHE_SECONDS
                 log.warning("limits are counted in this process alone, the cache does not answer: %s", error)
-        return _count(self._fallback(), name, limit, amount)
+        return self._count_alone(name, limit, amount)
 
-    def _fallback(self) -> Storage:
+    def _count_alone(self, name: str, limit: Limit, amount: int) -> Count:
         with self._lock:
-            if self._own is None:
-                self._own = MemoryStorage()
-            return self._own
+            self._own = self._own or MemoryStorage()
+            used = self._own.incr(name, limit.seconds, amount)
+            left = self._own.get_expiry(name) - time.time()
+        return Count(limit=limit, used=used, resets_in=min(limit.seconds, max(1, math.ceil(left))))
 
 
-def _count(storage: Storage, name: str, limit: Limit, amount: int) -> Count:
-    used = storage.incr(name, limit.seconds, amount)
-    left = storage.get_expiry(name) - time.time()
-    return Count(limit=limit, used=used, resets_in=min(limit.seconds, max(1, math.ceil(left))))
+class _SharedStorage(RedisStorage):
+    """The library's counters, which tell in the same round trip how long they still live."""
+
+    _COUNT = b"""
+        local used = redis.call('incrby', KEYS[1], ARGV[2])
+        if used == tonumber(ARGV[2]) then redis.call('expire', KEYS[1], ARGV[1]) end
+        return {used, redis.call('ttl', KEYS[1])}
+    """
+
+    def count(self, name: str, seconds: int, amount: int) -> tuple[int, int]:
+        """The count afterwards, and after how many seconds it begins anew. Raises RedisError."""
+        used, left = self._count_and_tell([self.prefixed_key(name)], [seconds, amount])
+        return int(used), int(left)
+
+    def initialize_storage(self, uri: str) -> None:
+        super().initialize_storage(uri)
+        self._count_and_tell = self.get_connection().register_script(self._COUNT)
 
 
-def _shared_storage(url: str) -> Storage:
-    # A cache that hangs must not hold up every request: a quarter of a second, then ten seconds without it.
-    options: dict[str, Any] = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
-    return RedisStorage(url, wrap_exceptions=True, **options)
+# A cache that hangs must not hold up every request: a quarter of a second, then ten seconds without it.
+_IMPATIENT: dict[str, Any] = {
+    "socket_timeout": 0.25,
+    "socket_connect_timeout": 0.25,
+    "retry": Retry(NoBackoff(), 0),
+}
 
 
 @cache

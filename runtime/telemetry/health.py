@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.timezone import now
+from django.views.decorators.http import require_safe
 from health_check.base import HealthCheck, HealthCheckResult
 from health_check.checks import Database
 from health_check.contrib.redis import Redis
@@ -25,7 +26,7 @@ from health_check.exceptions import HealthCheckException, ServiceUnavailable
 from health_check.views import HealthCheckView
 from redis.asyncio import Redis as AsyncRedis
 
-__all__ = ["Live", "Ready"]
+__all__ = ["Ready", "live"]
 
 log = logging.getLogger(__name__)
 
@@ -61,34 +62,34 @@ class CacheServer(Redis):  # type: ignore[misc]
             raise ServiceUnavailable("The cache does not answer.") from error
 
 
-class _Probe(HealthCheckView):  # type: ignore[misc]
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """200 for as long as the process can answer at all."""
+    return _answer({}, healthy=True)
+
+
+class Ready(HealthCheckView):  # type: ignore[misc]
+    """200 where everything that was asked answers, 503 where something does not."""
+
     http_method_names = ["get", "head", "options"]
 
     async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         results = await asyncio.gather(*(check.get_result(_PROBES) for check in self.get_checks()))
         checks = {_name(result.check): _described(result) for result in results}
-        healthy = not any(result.error for result in results)
-        answer = {"status": _word(healthy), "timestamp": now().isoformat(), "checks": checks}
-        response = JsonResponse(answer, status=200 if healthy else 503)
-        response._has_been_logged = True  # type: ignore[attr-defined]  # a probe comes every second: ours is enough
-        return response
-
-
-class Live(_Probe):
-    """200 for as long as the process can answer at all."""
-
-    def get_checks(self) -> Iterator[HealthCheck]:
-        return iter(())
-
-
-class Ready(_Probe):
-    """200 where everything that was asked answers, 503 where something does not."""
+        return _answer(checks, healthy=not any(result.error for result in results))
 
     def get_checks(self) -> Iterator[HealthCheck]:
         for domain in settings.HOSTED_DOMAINS:
             yield DomainDatabase(alias=domain)
         if settings.CACHE_URL:
             yield CacheServer(client_factory=_cache_client)
+
+
+def _answer(checks: dict[str, Any], *, healthy: bool) -> HttpResponse:
+    answer = {"status": _word(healthy), "timestamp": now().isoformat(), "checks": checks}
+    response = JsonResponse(answer, status=200 if healthy else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # a probe comes every second: our own line is enough
+    return response
 
 
 def _cache_client() -> AsyncRedis:

@@ -39,6 +39,9 @@ def logging_config(log_format: str) -> dict[str, Any]:
             "django.security": {"level": "ERROR"},
             # A probe that fails would write 60 lines, every second.
             "health_check": {"level": "CRITICAL"},
+            # Celery tells of each task's arrival and end, with all its arguments.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }
 

@@ -12,8 +12,6 @@ from django.db import connections, transaction
 from runtime.databases.clock import Now, database_time
 from runtime.messaging.models import EventCounter, InboxMessage
 
-pytestmark = pytest.mark.django_db
-
 DOMAINS = ("users", "inventory", "payments", "orders")
 DAY = timedelta(days=1)
 MOMENT = timedelta(seconds=1)
@@ -27,16 +25,19 @@ def shift(alias: str, by: str) -> None:
         cursor.execute("SELECT set_config('mitosis.clock_shift', %s, true)", [by])
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_clock_is_the_servers_where_nobody_shifts_it(domain: str, sql: Sql) -> None:
     assert sql(domain, "SELECT clock_now() - clock_timestamp() BETWEEN interval '-1 s' AND interval '0 s'") is True
     assert abs(database_time(domain) - datetime.now(UTC)) < 5 * MOMENT
 
 
+@pytest.mark.django_db
 def test_a_time_has_its_zone() -> None:
     assert database_time("orders").utcoffset() == timedelta(0)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(("by", "expected"), [("1 day", DAY), ("-1 day", -DAY), ("90 minutes", timedelta(minutes=90))])
 def test_the_clock_follows_a_shift(by: str, expected: timedelta) -> None:
     before = database_time("orders")
@@ -46,6 +47,7 @@ def test_the_clock_follows_a_shift(by: str, expected: timedelta) -> None:
     assert expected <= database_time("orders") - before < expected + MOMENT
 
 
+@pytest.mark.django_db
 def test_time_goes_on_inside_a_transaction() -> None:
     """now() of PostgreSQL stands still there: a lease taken late in a transaction would be too short."""
     first, second = database_time("orders"), database_time("orders")
@@ -62,6 +64,7 @@ def test_a_shift_ends_with_its_transaction(committed: None) -> None:
     assert abs(database_time("orders") - datetime.now(UTC)) < 5 * MOMENT
 
 
+@pytest.mark.django_db
 def test_a_shift_that_is_no_interval_is_an_error_and_not_a_time(sql: Sql) -> None:
     shift("orders", "yesterday-ish")
 
@@ -69,12 +72,14 @@ def test_a_shift_that_is_no_interval_is_an_error_and_not_a_time(sql: Sql) -> Non
         sql("orders", "SELECT clock_now()")
 
 
+@pytest.mark.django_db
 def test_the_clocks_of_two_domains_are_shifted_apart() -> None:
     shift("orders", "1 day")
 
     assert database_time("orders") - database_time("payments") > DAY / 2
 
 
+@pytest.mark.django_db
 def test_a_default_a_filter_and_an_update_go_by_the_same_clock() -> None:
     shift("orders", "1 day")
     row = {"event_type": "X", "source": "payments", "subject": "s", "sequence": 1, "envelope": {}}
@@ -89,6 +94,7 @@ def test_a_default_a_filter_and_an_update_go_by_the_same_clock() -> None:
     assert timedelta(hours=1) < inbox.get().due_at - received.received_at < timedelta(hours=3)
 
 
+@pytest.mark.django_db
 def test_asking_what_time_it_is_writes_nothing() -> None:
     database_time("orders")
 

@@ -1,4 +1,4 @@
-"""Whether a transaction is open, in all the ways in which one can be; and the two private places of Django behind it."""
+"""Whether a transaction is open, in every way in which one can be; and the private places of Django behind it."""
 
 from __future__ import annotations
 
@@ -79,13 +79,12 @@ class TestWithoutAnythingAroundIt:
         assert open_transactions() == []
 
     def test_one_that_the_database_has_aborted_is_still_open(self) -> None:
-        with pytest.raises(IntegrityError), transaction.atomic(using="orders"):
+        with transaction.atomic(using="orders"):
             EventCounter.objects.using("orders").create(subject="a", last=1)
-            try:
+            with pytest.raises(IntegrityError):
                 EventCounter.objects.using("orders").create(subject="a", last=1)
-            except IntegrityError:
-                assert open_transactions() == ["orders"]
-                raise
+            assert open_transactions() == ["orders"]
+            transaction.set_rollback(True, using="orders")
 
         assert open_transactions() == []
 
@@ -161,7 +160,7 @@ class TestInsideATestsOwnTransaction:
         assert open_transactions() == []
 
 
-# --- What of Django is private ------------------------------------------------------------------------------------------
+# --- What of Django is private ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("committed")
@@ -183,10 +182,13 @@ def test_django_marks_a_test_cases_own_block_with_from_testcase() -> None:
 
 
 @pytest.mark.usefixtures("committed")
-def test_postgresql_agrees_that_nothing_is_open(sql: Sql) -> None:
-    """The whole point: a connection of ours that waits for somebody else holds no transaction there."""
-    touch("orders")
+def test_postgresql_sees_a_transaction_where_we_do(sql: Sql, login: Callable[[str], Any]) -> None:
+    state = "SELECT state FROM pg_stat_activity WHERE pid = %s"
     mine = sql("orders", "SELECT pg_backend_pid()")
 
     assert open_transactions() == []
-    assert sql("payments", "SELECT state FROM pg_stat_activity WHERE pid = %s", mine) in {None, "idle"}
+    assert login("admin").ask(state, [mine]) == "idle"
+    with transaction.atomic(using="orders"):
+        touch("orders")
+        assert open_transactions() == ["orders"]
+        assert login("admin").ask(state, [mine]) == "idle in transaction"

@@ -176,6 +176,11 @@ def test_a_method_that_is_not_ours_is_a_405(client, method):
         assert "GET" in answer["Allow"]
 
 
+def test_no_view_of_any_kind_is_traced(client):
+    assert client.get("/kept").status_code == 200
+    assert client.generic("TRACE", "/kept").status_code == 405
+
+
 @pytest.mark.parametrize("header", ["x-http-method-override", "x-method-override", "x-http-method"])
 def test_no_header_overrides_the_method(client, header):
     assert client.post("/thing", {}, headers={header: "GET"}).status_code == 405
