@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 TABLE = "test_effect"
+_COLUMNS = "id bigint GENERATED ALWAYS AS IDENTITY, name text NOT NULL, once text UNIQUE"
 
 
 def leave(alias: str, name: str) -> None:
@@ -39,10 +40,7 @@ def tables(*aliases: str) -> Iterator[None]:
     """The tables, for as long as this lasts."""
     for alias in aliases:
         _as_owner(alias, f"DROP TABLE IF EXISTS {TABLE}")
-        _as_owner(
-            alias,
-            f"CREATE TABLE {TABLE} (id bigint GENERATED ALWAYS AS IDENTITY, name text NOT NULL, once text UNIQUE)",
-        )
+        _as_owner(alias, f"CREATE TABLE {TABLE} ({_COLUMNS})")
     try:
         yield
     finally:

@@ -37,13 +37,21 @@ def clear_leftovers(state: Path, say: Callable[[str], None]) -> int:
         # What a leader started is in its group.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-    strays = [pid for pid in started_with(MARK, str(state)) if pid != os.getpid()]
-    if strays:
-        say(f"Ending {len(strays)} more, whose parent is dead.")
-        end_processes(strays, first=signal.SIGTERM, limit=STOP_LIMIT)
+    ended = _end_strays(state, say)
     for title, server in (("Valkey", valkey), ("PostgreSQL", postgres)):
         if pid := server.clear_leftover(state):
             found += 1
             say(f"Stopped {title} (process {pid}), which an earlier run left behind.")
     forget_run(state)
-    return found + len(alive) + len(strays)
+    return found + len(alive) + ended
+
+
+def _end_strays(state: Path, say: Callable[[str], None]) -> int:
+    """Looks again after each round: a parent that was about to die may just have had another child."""
+    ended = 0
+    while strays := [pid for pid in started_with(MARK, str(state)) if pid != os.getpid()]:
+        say(f"Ending {len(strays)} more, whose parent is dead.")
+        ended += len(strays)
+        if not end_processes(strays, first=signal.SIGTERM, limit=STOP_LIMIT):
+            break
+    return ended

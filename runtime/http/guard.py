@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from runtime.http.parser import LARGEST_BODY, too_large, unusable_text
 from runtime.http.problem import Problem
@@ -43,6 +43,8 @@ class GuardMiddleware:
             _refuse_unusable_address(request)
             _take_chunked_body(request)
             response = self._get_response(request)
+            if isinstance(response, HttpResponseNotAllowed):  # Django's own, of a view that is not DRF's
+                raise _not_allowed(request, allowed=response["Allow"])
         except Problem as problem:
             response = problem_response(problem, request=request)
         for name, value in _HEADERS.items():
@@ -56,8 +58,11 @@ class GuardMiddleware:
 
 def _refuse_trace(request: HttpRequest) -> None:
     if request.method in ("TRACE", "CONNECT"):
-        allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-        raise Problem(405, "method_not_allowed", f"{request.method} is not answered.", headers={"Allow": allowed})
+        raise _not_allowed(request, allowed="GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+
+
+def _not_allowed(request: HttpRequest, *, allowed: str) -> Problem:
+    return Problem(405, "method_not_allowed", f"{request.method} is not answered here.", headers={"Allow": allowed})
 
 
 def _refuse_unknown_host(request: HttpRequest) -> None:

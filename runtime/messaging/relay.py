@@ -37,6 +37,8 @@ class Relay:
         self._domain = domain
         self._connection: Connection | None = None
         self._producer: Producer | None = None
+        # The transport has errors of its own for a broker that is out of reach: redis' are no OSError.
+        self._outages = (BrokerError, OSError, *app.connection_for_write().connection_errors)
 
     def publish_batch(self) -> bool:
         """Send up to a batch. Whether there may be more to send at once. An outage is logged and answered False."""
@@ -47,7 +49,7 @@ class Relay:
             return False
         try:
             producer = self._connected()
-        except (BrokerError, OSError) as error:
+        except self._outages as error:
             self._disconnect(error)
             return False
         sent, failed = self._send_all(producer, rows)
@@ -88,7 +90,7 @@ class Relay:
                     routing_key=row.routing_key,
                 )
                 sent.append(row.event_id)
-            except (BrokerError, OSError) as error:
+            except self._outages as error:
                 self._disconnect(error)
                 return sent, True
             except Exception as error:  # this row cannot be sent: it stops its own aggregate and nobody else's

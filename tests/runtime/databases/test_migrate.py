@@ -123,7 +123,7 @@ def test_a_domain_that_is_not_hosted_here_cannot_be_migrated() -> None:
         call_command("migrate", "--domain=shipping", verbosity=0)
 
 
-# --- Roles and schema, on a database of their own ----------------------------------------------------------------------
+# --- Roles and schema, on a database of their own ---------------------------------------------------------------------
 
 
 def test_a_role_logs_in_with_the_password_that_the_secret_gives(empty_database: str) -> None:

@@ -84,5 +84,8 @@ def test_the_answer_is_json_whatever_is_accepted(address, accept):
 
 
 def test_other_methods_are_refused_and_head_is_answered():
-    assert Client().post("/health/live").status_code == 405
+    for address in ("/health/live", "/health/ready", "/.well-known/jwks.json", "/api/schema"):
+        refused = Client().post(address)
+        assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+        assert "GET" in refused["Allow"]
     assert Client().head("/health/live").status_code == 200
