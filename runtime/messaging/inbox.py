@@ -21,6 +21,7 @@ from runtime.databases.clock import Now
 from runtime.messaging.envelope import Envelope, read, write
 from runtime.messaging.models import InboxMessage
 from runtime.messaging.subscriptions import handlers_of
+from runtime.telemetry.crashpoints import crashpoint
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def receive(envelope: Envelope, *, consumer: str) -> bool:
         counted = cursor.fetchone()
     if counted is None:
         return True
+    crashpoint("consumer.after_receive")
     try:
         return _handle(envelope, consumer=consumer)
     except Exception as error:  # a handler may fail in any way: what matters is that the event is kept
@@ -105,6 +107,8 @@ def _handle(envelope: Envelope, *, consumer: str) -> bool:
             return False
         handler(event)
         inbox.filter(pk=row.pk).update(handled_at=Now(), error=None)
+        crashpoint("consumer.after_effect_before_commit")
+    crashpoint("consumer.after_commit_before_ack")
     return True
 
 

@@ -22,6 +22,7 @@ from runtime.messaging import broker
 from runtime.messaging.envelope import Envelope
 from runtime.messaging.models import OutboxMessage
 from runtime.messaging.subscriptions import subscriptions
+from runtime.telemetry.crashpoints import crashpoint
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Relay:
             self._disconnect(error)
             return False
         sent, failed = self._send_all(producer, rows)
+        crashpoint("relay.after_publish_before_mark")
         OutboxMessage.objects.using(self._domain).filter(event_id__in=sent).update(
             published_at=Now(), attempts=F("attempts") + 1, error=None
         )

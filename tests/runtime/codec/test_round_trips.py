@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from contracts._base import Money
 from contracts.orders import Order
-from runtime.codec import copy, decode, encode, from_plain, to_plain
-from tests.runtime.codec.conftest import MONEY, crossing_types, values
+from runtime.codec import copy, decode, encode, from_plain, to_plain, wire_type
+from tests.runtime.codec.values import MONEY, crossing_types, values
 
 TYPES = crossing_types()
 by_type = pytest.mark.parametrize("type_", TYPES, ids=lambda type_: f"{type_.__module__}.{type_.__name__}")
@@ -102,6 +102,4 @@ def test_a_bare_value_travels(value: Any, type_: Any) -> None:
 
 
 def test_the_type_on_the_wire_is_made_once_for_each_type() -> None:
-    from runtime.codec import wire_type
-
     assert wire_type(Order) is wire_type(Order)

@@ -32,10 +32,10 @@ def test_a_field_that_is_not_known_is_passed_over() -> None:
 
 
 def test_a_field_that_is_not_known_is_passed_over_further_down_as_well() -> None:
-    event = {"orderId": str(uuid4()), "items": [{**LINE, "warehouse": "north"}], "id": str(uuid4())}
-    reservation = decode(json.dumps({**event, "state": "held", "expiresAt": "2026-01-01T00:00:00Z"}), Reservation)
+    ids = {"id": str(uuid4()), "orderId": str(uuid4())}
+    newer = {**ids, "lines": [{**LINE, "warehouse": "north"}], "state": "held", "expiresAt": "2026-01-01T00:00:00Z"}
 
-    assert reservation.lines == () if "lines" not in event and hasattr(reservation, "x") else True
+    assert decode(json.dumps(newer), Reservation).lines == (Line(sku="TEA", quantity=2),)
 
 
 # --- Missing ----------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_half_a_character_cannot_travel() -> None:
         copy("\ud800", str)
 
 
-# --- Sequences ---------------------------------------------------------------------------------------------------------
+# --- Sequences --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_sequence_within_a_value_arrives_as_a_tuple_too() -> None:
     assert copy(Basket(lines=[Line(sku="TEA", quantity=1)]), Basket).lines == (Line(sku="TEA", quantity=1),)
 
 
-# --- Money and time ----------------------------------------------------------------------------------------------------
+# --- Money and time ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amount", ["12.5", "12", "0.1", "1e2"])
@@ -210,7 +210,7 @@ def test_money_as_a_float_is_refused() -> None:
 
 
 @pytest.mark.parametrize("amount", ["1e2", " 5.00", "5_000.00", "+5.00"])
-@pytest.mark.xfail(strict=False, reason="Decimal's own spellings are taken where Money.parse refuses them")
+@pytest.mark.xfail(strict=True, reason="Decimal's own spellings are taken where Money.parse refuses them")
 def test_money_in_a_spelling_that_money_does_not_have_is_refused(amount: str) -> None:
     with pytest.raises(NotDecodable):
         decode(json.dumps({"amount": amount, "currency": "GBP"}), Money)
