@@ -174,6 +174,31 @@ def movements_give_balances(books: Books) -> Finding:
     return finding
 
 
+def ledger_balances(books: Books) -> Finding:
+    finding = Finding(name="V8", says="the payment ledger balances, and agrees with the provider's record")
+    debits = credits = Decimal(0)
+    for payment in books.all_payments():
+        debits += payment.debits.amount
+        credits += payment.credits.amount
+        if payment.uneven:
+            finding.broken.append(f"payment {payment.payment_id} has {payment.uneven} entries that do not balance")
+        if payment.held != payment.captured - payment.refunded:
+            finding.broken.append(
+                f"payment {payment.payment_id}: the ledger holds {payment.held}, the movements differ"
+            )
+        if payment.provider_captured is None or payment.provider_refunded is None or books.moving(payment):
+            continue
+        if payment.held != payment.provider_captured - payment.provider_refunded:
+            finding.broken.append(
+                f"payment {payment.payment_id}: the ledger holds {payment.held}, the provider"
+                f" {payment.provider_captured - payment.provider_refunded}"
+            )
+    if debits != credits:
+        finding.broken.append(f"debits {debits:,.2f} are not credits {credits:,.2f}")
+    finding.figure = f"debits {debits:,.2f}, credits {credits:,.2f}"
+    return finding
+
+
 def streams_whole(books: Books) -> Finding:
     finding = Finding(name="V9", says="each stream has versions 1 to n, and folds to the read model")
     for order in books.orders.values():
@@ -202,6 +227,7 @@ CHECKS: tuple[Callable[[Books], Finding], ...] = (
     refunds_within_captures,
     stock_conserved,
     movements_give_balances,
+    ledger_balances,
     streams_whole,
     one_effect_for_a_key,
 )

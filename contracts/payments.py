@@ -43,11 +43,31 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money given back of a captured payment. ``done`` is false while the provider has not said that it is."""
+
+    id: UUID
+    payment_id: UUID
+    amount: Money
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMoment:
+    """Something that happened to an order's payment: an attempt, a capture, a refund."""
+
+    at: datetime
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAudit:
     """
-    One payment as V1 to V3 and V12 read it: our books beside the provider's. Counts are of movements.
+    One payment as V1 to V3, V8 and V12 read it: our books beside the provider's. Counts are of movements.
 
-    ``provider_*`` is None where the provider was not asked or could not answer.
+    ``provider_*`` is None where the provider was not asked or could not answer. ``uneven`` counts the ledger entries
+    whose debits and credits differ; ``held`` is what the ledger says the provider holds for us of this payment.
     """
 
     payment_id: UUID
@@ -60,6 +80,10 @@ class PaymentAudit:
     refunded: Money
     provider_captured: Money | None
     provider_refunded: Money | None
+    debits: Money
+    credits: Money
+    uneven: int
+    held: Money
     updated_at: datetime
 
 
@@ -100,6 +124,12 @@ class PaymentUnknown(Rejected):
     """There is no payment with this key."""
 
     code: ClassVar[str] = "payment_unknown"
+
+
+class RefundTooLarge(Rejected):
+    """This is more than is left of the payment. ``data["left"]`` says how much is."""
+
+    code: ClassVar[str] = "refund_too_large"
 
 
 # --- Events ---------------------------------------------------------------------------------------------------------
@@ -148,6 +178,7 @@ class PaymentRefunded(_PaymentEvent):
 
     name: ClassVar[str] = "PaymentRefunded"
     routing_key: ClassVar[str] = "payment.refunded"
+    refund_id: UUID
 
 
 # --- Promise --------------------------------------------------------------------------------------------------------
@@ -178,6 +209,19 @@ class PaymentService(Protocol):
         Leaves a mark where no charge was begun, so that one that comes late is refused (PaymentClosed). Answers
         ``unknown`` or ``captured`` while the provider cannot say or do it: ask again with the same key.
         """
+        ...
+
+    def refund(self, *, key: str, charge_key: str, amount: Money, reason: str) -> Refund:
+        """
+        Give back part or all of the charge with that key, once for this key.
+
+        The same key gives the same refund again. Raises PaymentUnknown, RefundTooLarge. Where ``done`` is false, or
+        after Unavailable, it is on its way and is tried until it is done.
+        """
+        ...
+
+    def history(self, *, order_id: UUID) -> tuple[PaymentMoment, ...]:
+        """What happened to this order's money, in order of time. Changes nothing."""
         ...
 
     def audit(self, *, after: str | None, limit: int) -> PaymentAuditPage:

@@ -155,6 +155,8 @@ class StockMovement(models.Model):
     ``key`` makes a movement happen once: (key, sku) is unique.
     """
 
+    append_only = True
+
     OPENING = "opening"
     RECEIPT = "receipt"
     ADJUSTMENT = "adjustment"

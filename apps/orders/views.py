@@ -26,6 +26,7 @@ from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED,
 from runtime.http.idempotency import fingerprint, key_reused, read_key, route_of, takes_key
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
 from runtime.http.problem import Problem, field_error, parameter_problem
+from runtime.http.schema import problem_answers
 from runtime.http.serializers import body_of
 from runtime.http.views import View
 from runtime.identity import Principal, Requires, SignedIn, principal_of
@@ -67,7 +68,10 @@ class OrdersView(View):
         page = SERVICE.orders(user_id=own_only(request), status=status, page=read_page(request))
         return page_answer(request, page.map(order_shape), OrderSerializer)
 
-    @extend_schema(request=PlaceOrderSerializer, responses={201: OrderSerializer, 202: OrderSerializer})
+    @extend_schema(
+        request=PlaceOrderSerializer,
+        responses={201: OrderSerializer, 202: OrderSerializer, **problem_answers(402, 403)},
+    )
     @takes_key
     def post(self, request: Request) -> Response:
         """

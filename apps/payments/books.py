@@ -5,20 +5,25 @@ Payments' own books: each function is one transaction, may be run again, and lea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.payments import gateways
-from apps.payments.models import Attempt, Movement, Payment, WebhookReceipt
+from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
 from contracts import payments as contract
 from contracts._base import Money
+from contracts.payments import PaymentUnknown, RefundTooLarge
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
 from runtime.messaging import publish
 
 ALIAS = "payments"
+
+REFUND_RETRY = timedelta(seconds=10)
+"""A refund that the provider has not confirmed is asked for again after this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,24 +120,66 @@ def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Pay
     return current
 
 
-def record_refund(payment: Payment, *, key: str, amount: Money, reference: str, reason: str) -> Payment:
-    """Money that was given back, once for this key."""
+def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: str) -> Refund | None:
+    """
+    Want so much given back (None: all that is left), once for this key. None where nothing is left to give.
+
+    Raises RefundTooLarge, and PaymentUnknown for a payment of which nothing was captured.
+    """
     with transaction.atomic(using=ALIAS):
         current = _locked(payment)
+        known = Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()
+        if known is not None:
+            return known
+        if current.status != contract.CAPTURED:
+            raise PaymentUnknown("nothing was captured of this payment, so nothing can be given back")
+        left = current.money - promised(current)
+        if amount is None and left == Money.zero(left.currency):
+            return None
+        wanted = left if amount is None else amount
+        if left < wanted:
+            raise RefundTooLarge(left=left)
+        refund = Refund(payment=current, key=key, amount=wanted.amount, reason=reason, due_at=Now() + REFUND_RETRY)
+        refund.save(using=ALIAS, force_insert=True)
+        _attempt(current, "refund").save(using=ALIAS, force_insert=True)
+    return refund
+
+
+def record_refund(refund: Refund, *, reference: str) -> None:
+    """The provider has given it back. Said twice, it is booked once."""
+    with transaction.atomic(using=ALIAS):
+        current = _locked(refund.payment)
         _close_attempt(current, "refund", "refunded")
         movement = Movement(
-            payment=current,
-            kind=Movement.REFUND,
-            key=key,
-            amount=amount.amount,
-            reference=reference,
-            reason=reason,
+            payment=current, kind=Movement.REFUND, key=refund.key, amount=refund.amount, reference=reference
         )
-        if insert_once(movement, using=ALIAS):
-            if refunded(current) == current.money:
-                _set_status(current, contract.REFUNDED)
-            publish(_event(contract.PaymentRefunded, current, amount=amount), using=ALIAS)
-    return current
+        if not insert_once(movement, using=ALIAS):
+            return
+        _post(movement, debit=LedgerLine.CUSTOMERS, credit=LedgerLine.AT_PROVIDER)
+        Refund.objects.using(ALIAS).filter(pk=refund.pk).update(done_at=Now())
+        if refunded(current) == current.money:
+            _set_status(current, contract.REFUNDED)
+        publish(_event(contract.PaymentRefunded, current, amount=refund.money, refund_id=refund.id), using=ALIAS)
+
+
+def owed_refunds(payment: Payment) -> list[Refund]:
+    """Refunds of this payment that the provider has not confirmed."""
+    rows = Refund.objects.using(ALIAS).select_related("payment").filter(payment=payment, done_at=None)
+    return list(rows.order_by("id"))
+
+
+def take_due_refunds(*, limit: int) -> list[Refund]:
+    """Refunds whose next try is due, each given to one caller only."""
+    with transaction.atomic(using=ALIAS):
+        rows = list(
+            Refund.objects.using(ALIAS)
+            .select_for_update(of=("self",), skip_locked=True)
+            .select_related("payment")
+            .filter(done_at=None, due_at__lte=Now())
+            .order_by("due_at")[:limit]
+        )
+        Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_RETRY)
+    return rows
 
 
 def take_in_webhook(provider: str, event_id: str) -> bool:
@@ -141,8 +188,14 @@ def take_in_webhook(provider: str, event_id: str) -> bool:
 
 
 def refunded(payment: Payment) -> Money:
-    """How much was given back so far."""
+    """How much the provider has given back so far."""
     rows = Movement.objects.using(ALIAS).filter(payment=payment, kind=Movement.REFUND)
+    return sum((Money(row.amount, payment.currency) for row in rows), Money.zero(payment.currency))
+
+
+def promised(payment: Payment) -> Money:
+    """How much was given back or is to be."""
+    rows = Refund.objects.using(ALIAS).filter(payment=payment)
     return sum((Money(row.amount, payment.currency) for row in rows), Money.zero(payment.currency))
 
 
@@ -163,9 +216,20 @@ def _capture(payment: Payment, answer: gateways.Answer) -> None:
         amount=payment.amount,
         reference=answer.reference,
     )
-    insert_once(movement, using=ALIAS)
+    if insert_once(movement, using=ALIAS):
+        _post(movement, debit=LedgerLine.AT_PROVIDER, credit=LedgerLine.CUSTOMERS)
     _set_status(payment, contract.CAPTURED)
     publish(_event(contract.PaymentCaptured, payment), using=ALIAS)
+
+
+def _post(movement: Movement, *, debit: str, credit: str) -> None:
+    """Both sides of a movement, in one statement."""
+    LedgerLine.objects.using(ALIAS).bulk_create(
+        [
+            LedgerLine(movement=movement, account=debit, debit=movement.amount),
+            LedgerLine(movement=movement, account=credit, credit=movement.amount),
+        ]
+    )
 
 
 def _set_status(payment: Payment, status: str, *, reason: str | None = None) -> None:

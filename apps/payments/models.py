@@ -48,6 +48,8 @@ class Payment(models.Model):
 class Movement(models.Model):
     """Money that moved at the provider: a capture or a refund. Rows are only ever added, one for each key."""
 
+    append_only = True
+
     CAPTURE = "capture"
     REFUND = "refund"
 
@@ -57,13 +59,68 @@ class Movement(models.Model):
     key = models.CharField(max_length=300, unique=True)
     amount = models.DecimalField(max_digits=20, decimal_places=2)
     reference = models.CharField(max_length=255)
-    reason = models.CharField(max_length=200, blank=True, default="")
     made_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount__gt=Decimal(0)), name="movement_amount_positive"),
         ]
+
+
+class LedgerLine(models.Model):
+    """
+    One side of a movement in the double-entry ledger. A deferred trigger of the database refuses a movement whose
+    debits and credits differ when its transaction ends. Rows are only ever added.
+    """
+
+    append_only = True
+
+    AT_PROVIDER = "provider"
+    """What the provider holds for us: an asset, so a debit is more of it."""
+    CUSTOMERS = "customers"
+    """What customers have paid us: a credit is more of it."""
+
+    id = models.BigAutoField(primary_key=True)
+    movement = models.ForeignKey(Movement, on_delete=models.PROTECT, related_name="ledger")
+    account = models.CharField(max_length=16)
+    debit = models.DecimalField(max_digits=20, decimal_places=2, default=Decimal(0))
+    credit = models.DecimalField(max_digits=20, decimal_places=2, default=Decimal(0))
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=(models.Q(debit__gt=0, credit=0) | models.Q(debit=0, credit__gt=0)),
+                name="ledger_line_has_one_side",
+            ),
+        ]
+
+
+class Refund(models.Model):
+    """
+    Money that is to be given back, once for its key. Written down before the provider is asked, so that what is
+    on its way counts against what is left; asked again when due, until it is done.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    key = models.CharField(max_length=300, unique=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=2)
+    reason = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount__gt=Decimal(0)), name="refund_amount_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="refund_owed", condition=models.Q(done_at__isnull=True)),
+        ]
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.payment.currency)
 
 
 class Attempt(models.Model):

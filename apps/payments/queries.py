@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
 from apps.payments.gateways import Answer, ProviderSilent
-from apps.payments.models import Attempt, Movement, Payment
+from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund
 from contracts._base import Money
-from contracts.payments import PaymentAudit, PaymentAuditPage, PaymentUnknown
+from contracts.payments import PaymentAudit, PaymentAuditPage, PaymentMoment, PaymentUnknown
 from runtime.databases import keyset
 from runtime.databases.keyset import Page, PageRequest
 
@@ -19,6 +21,31 @@ ALIAS = "payments"
 
 def by_key(key: str) -> Payment | None:
     return Payment.objects.using(ALIAS).filter(key=key).first()
+
+
+def reread(payment: Payment) -> Payment:
+    """The payment as it is now."""
+    return Payment.objects.using(ALIAS).get(pk=payment.pk)
+
+
+def refund(refund_id: UUID) -> Refund:
+    return Refund.objects.using(ALIAS).select_related("payment").get(pk=refund_id)
+
+
+def history(order_id: UUID) -> tuple[PaymentMoment, ...]:
+    found: list[PaymentMoment] = []
+    for payment in _whole().filter(order_id=order_id):
+        found += [
+            PaymentMoment(
+                at=row.started_at, kind=f"payment.{row.action}", detail=row.outcome or "no answer is known of"
+            )
+            for row in payment.attempts.all()
+        ]
+        found += [
+            PaymentMoment(at=row.made_at, kind=f"payment.{row.kind}", detail=str(Money(row.amount, payment.currency)))
+            for row in payment.movements.all()
+        ]
+    return tuple(sorted(found, key=lambda moment: moment.at))
 
 
 def payments(*, user_id: UUID | None, order_id: UUID | None, page: PageRequest) -> Page[Payment]:
@@ -41,15 +68,16 @@ def payment(*, payment_id: UUID, user_id: UUID | None) -> Payment:
 
 
 def _whole() -> QuerySet[Payment]:
-    """With its attempts and movements."""
+    """With its attempts, movements and refunds."""
     return Payment.objects.using(ALIAS).prefetch_related(
         Prefetch("attempts", Attempt.objects.using(ALIAS).order_by("id")),
         Prefetch("movements", Movement.objects.using(ALIAS).order_by("id")),
+        Prefetch("refunds", Refund.objects.using(ALIAS).order_by("id")),
     )
 
 
 def audit(*, after: str | None, limit: int, look_up: Callable[[Payment], Answer | None]) -> PaymentAuditPage:
-    rows = Payment.objects.using(ALIAS).order_by("id").prefetch_related("movements")
+    rows = Payment.objects.using(ALIAS).order_by("id").prefetch_related("movements__ledger")
     if after is not None:
         rows = rows.filter(id__gt=UUID(after))
     page = list(rows[:limit])
@@ -72,8 +100,26 @@ def _audit_row(row: Payment, look_up: Callable[[Payment], Answer | None]) -> Pay
         refunded=_total(refunds, row.currency),
         provider_captured=captured,
         provider_refunded=refunded,
+        **_ledger(row),
         updated_at=row.updated_at,
     )
+
+
+def _ledger(row: Payment) -> dict[str, Any]:
+    """What the double-entry ledger says of this payment."""
+    entries = [list(movement.ledger.all()) for movement in row.movements.all()]
+    lines = [line for entry in entries for line in entry]
+    at_provider = [line for line in lines if line.account == LedgerLine.AT_PROVIDER]
+    return {
+        "debits": _money((line.debit for line in lines), row.currency),
+        "credits": _money((line.credit for line in lines), row.currency),
+        "uneven": sum(sum(line.debit - line.credit for line in entry) != 0 for entry in entries),
+        "held": _money((line.debit - line.credit for line in at_provider), row.currency),
+    }
+
+
+def _money(amounts: Iterable[Decimal], currency: str) -> Money:
+    return Money(sum(amounts, Decimal("0.00")), currency)
 
 
 def _theirs(row: Payment, look_up: Callable[[Payment], Answer | None]) -> tuple[Money | None, Money | None]:
@@ -88,4 +134,4 @@ def _theirs(row: Payment, look_up: Callable[[Payment], Answer | None]) -> tuple[
 
 
 def _total(rows: list[Movement], currency: str) -> Money:
-    return sum((Money(row.amount, currency) for row in rows), Money.zero(currency))
+    return _money((row.amount for row in rows), currency)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.payments.models import Movement, Payment
-from contracts._base import Money
-from runtime.http.serializers import IdField, MomentField, MoneyField, StrictSerializer, TextField
+from apps.payments.models import Payment, Refund
+from runtime.http.serializers import FlagField, IdField, MomentField, MoneyField, StrictSerializer, TextField
 
 
 class AttemptSerializer(StrictSerializer):
@@ -19,10 +18,18 @@ class AttemptSerializer(StrictSerializer):
 
 
 class RefundSerializer(StrictSerializer):
+    """``done`` is false while the provider has not confirmed it; it is asked until it does."""
+
     id = IdField()
     amount = MoneyField()
     reason = TextField()
+    done = FlagField()
     created_at = MomentField()
+
+
+class NewRefundSerializer(StrictSerializer):
+    amount = MoneyField(minimum="0.01")
+    reason = TextField(max_length=200)
 
 
 class PaymentSerializer(StrictSerializer):
@@ -38,16 +45,6 @@ class PaymentSerializer(StrictSerializer):
 
 
 def payment_shape(payment: Payment) -> dict[str, Any]:
-    refunds = [
-        {
-            "id": row.id,
-            "amount": Money(row.amount, payment.currency),
-            "reason": row.reason,
-            "created_at": row.made_at,
-        }
-        for row in payment.movements.all()
-        if row.kind == Movement.REFUND
-    ]
     return {
         "id": payment.id,
         "order_id": payment.order_id,
@@ -56,6 +53,16 @@ def payment_shape(payment: Payment) -> dict[str, Any]:
         "reason": payment.reason,
         "provider": payment.provider,
         "attempts": list(payment.attempts.all()),
-        "refunds": refunds,
+        "refunds": [refund_shape(row) for row in payment.refunds.all()],
         "created_at": payment.created_at,
+    }
+
+
+def refund_shape(refund: Refund) -> dict[str, Any]:
+    return {
+        "id": refund.id,
+        "amount": refund.money,
+        "reason": refund.reason,
+        "done": refund.done_at is not None,
+        "created_at": refund.created_at,
     }

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from apps.payments import books, queries
 from apps.payments.gateways import Answer, Gateway, ProviderSilent
-from apps.payments.models import Payment
+from apps.payments.models import Payment, Refund
 from apps.payments.sandbox import Sandbox, deliver_webhooks
 from contracts import payments as contract
 from contracts._base import Money
@@ -56,6 +56,15 @@ class Payments:
         payment = books.begin_void(key, order_id, provider=self._gateway.name, currency=settings.SHOP_CURRENCY)
         return _as_contract(self._converge(payment))
 
+    def refund(self, *, key: str, charge_key: str, amount: Money, reason: str) -> contract.Refund:
+        payment = queries.by_key(charge_key)
+        if payment is None:
+            raise PaymentUnknown
+        return _as_refund(self._refund(payment, key=key, amount=amount, reason=reason))
+
+    def history(self, *, order_id: UUID) -> tuple[contract.PaymentMoment, ...]:
+        return queries.history(order_id)
+
     def audit(self, *, after: str | None, limit: int) -> contract.PaymentAuditPage:
         return queries.audit(after=after, limit=limit, look_up=self._look_up)
 
@@ -77,6 +86,25 @@ class Payments:
 
     def deliver_sandbox_webhooks(self) -> bool:
         return Sandbox.name == settings.PAYMENT_PROVIDER and deliver_webhooks()
+
+    # --- By operators -----------------------------------------------------------------------------------------------
+
+    def refund_payment(self, *, payment_id: UUID, key: str, amount: Money, reason: str) -> Refund:
+        """Give back part or all of a payment, once for this key. Raises PaymentUnknown, RefundTooLarge."""
+        payment = queries.payment(payment_id=payment_id, user_id=None)
+        return self._refund(payment, key=f"{payment.id}:{key}", amount=amount, reason=reason)
+
+    def retry_refunds(self) -> bool:
+        """Ask again for the refunds that are owed and due. Whether there may be more."""
+        due = books.take_due_refunds(limit=20)
+        for refund in due:
+            self._give_back(refund)
+        return len(due) == 20
+
+    def _refund(self, payment: Payment, *, key: str, amount: Money, reason: str) -> Refund:
+        refund = books.begin_refund(payment, key=key, amount=amount, reason=reason)
+        assert refund is not None, "an amount was given"
+        return self._give_back(refund)
 
     # --- To look at -------------------------------------------------------------------------------------------------
 
@@ -135,16 +163,27 @@ class Payments:
         """What was captured for a payment that is to be undone is given back, once."""
         if payment.intent != Payment.VOID or payment.status != contract.CAPTURED:
             return payment
-        rest = payment.money - books.refunded(payment)
-        key = f"{payment.key}:refund"
+        books.begin_refund(payment, key=f"{payment.key}:refund", amount=None, reason="")
+        for refund in books.owed_refunds(payment):
+            self._give_back(refund)
+        return queries.reread(payment)
+
+    def _give_back(self, refund: Refund) -> Refund:
+        """Ask the provider for a refund that is owed. Silent: it stays owed, and is asked for again."""
+        if refund.done_at is not None:
+            return refund
+        payment = refund.payment
         with self._waiting:
-            books.begin_attempt(payment, "refund")
             try:
-                reference = self._gateway.refund(key=key, charge_key=payment.key, amount=rest, timeout=_timeout())
+                reference = self._gateway.refund(
+                    key=refund.key, charge_key=payment.key, amount=refund.money, timeout=_timeout()
+                )
             except ProviderSilent:
-                return books.record_silence(payment, "refund")
+                books.record_silence(payment, "refund")
+                return refund
             crashpoint("comp.after_before_record")
-        return books.record_refund(payment, key=key, amount=rest, reference=reference, reason="order cancelled")
+        books.record_refund(refund, reference=reference)
+        return queries.refund(refund.id)
 
 
 SERVICE = Payments()
@@ -174,4 +213,10 @@ def _as_contract(payment: Payment) -> contract.Payment:
         reason=payment.reason,
         refunded=books.refunded(payment) if payment.intent == Payment.VOID else Money.zero(payment.currency),
         created_at=payment.created_at,
+    )
+
+
+def _as_refund(refund: Refund) -> contract.Refund:
+    return contract.Refund(
+        id=refund.id, payment_id=refund.payment_id, amount=refund.money, done=refund.done_at is not None
     )

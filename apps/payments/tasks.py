@@ -5,4 +5,7 @@ from __future__ import annotations
 from apps.payments.service import SERVICE
 from runtime.timers import Timer
 
-TIMERS = (Timer(name="payments.sandbox_webhooks", every=0.5, run=SERVICE.deliver_sandbox_webhooks),)
+TIMERS = (
+    Timer(name="payments.sandbox_webhooks", every=0.5, run=SERVICE.deliver_sandbox_webhooks),
+    Timer(name="payments.refunds", every=2.0, run=SERVICE.retry_refunds),
+)

@@ -11,13 +11,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.payments.gateways import BadWebhook
-from apps.payments.serializers import PaymentSerializer, payment_shape
+from apps.payments.serializers import (
+    NewRefundSerializer,
+    PaymentSerializer,
+    RefundSerializer,
+    payment_shape,
+    refund_shape,
+)
 from apps.payments.service import SERVICE
 from contracts.payments import PaymentUnknown
+from runtime.http.idempotency import idempotent, operation_of
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
 from runtime.http.problem import Problem, parameter_problem
+from runtime.http.serializers import body_of
 from runtime.http.views import View
-from runtime.identity import Anyone, SignedIn, principal_of
+from runtime.identity import Anyone, Requires, SignedIn, principal_of
 
 
 def own_only(request: Request) -> UUID | None:
@@ -50,6 +58,19 @@ class PaymentView(View):
         return Response(PaymentSerializer(payment_shape(payment)).data)
 
 
+class Refunds(View):
+    permission_classes = [Requires("payments.refund")]
+    problem_status = {PaymentUnknown: 404}
+
+    @extend_schema(request=NewRefundSerializer, responses={201: RefundSerializer})
+    @idempotent(using="payments")
+    def post(self, request: Request, payment_id: UUID) -> Response:
+        """Give money back, at most what is left of the payment."""
+        body = body_of(request, NewRefundSerializer)
+        refund = SERVICE.refund_payment(payment_id=payment_id, key=str(operation_of(request)), **body)
+        return Response(RefundSerializer(refund_shape(refund)).data, status=201)
+
+
 class Webhooks(View):
     """Signed by the provider: no token, no parser; the signature is over the raw body."""
 
@@ -71,6 +92,6 @@ class Webhooks(View):
 def _order_id(request: Request) -> UUID | None:
     text = request.query_params.get("orderId")
     try:
-        return UUID(text) if text else None
+        return None if text is None else UUID(text)
     except ValueError:
         raise parameter_problem("orderId", "invalid", "orderId is a UUID.") from None

@@ -15,7 +15,7 @@ EXAMPLES = 10
 
 
 class Command(BaseCommand):
-    help = "Evaluates the guarantees V1 to V5, V9 and V12 on this system's data; exit 1 where one is broken."
+    help = "Evaluates the guarantees V1 to V5, V8, V9 and V12 on this system's data; exit 1 where one is broken."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help=f"list every broken case, not only {EXAMPLES} of each")

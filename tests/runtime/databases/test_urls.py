@@ -7,7 +7,7 @@ import hmac
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_password, role_url, url_user
@@ -70,6 +70,7 @@ def test_an_ipv6_address_loses_its_brackets() -> None:
     assert connection_settings(role_url("postgresql://admin:x@[::1]:6432/shop", "orders", SECRET))["HOST"] == "::1"
 
 
+@settings(deadline=None)
 @given(user=words, password=words, name=words.filter(lambda text: text.strip("/")))
 def test_whatever_is_quoted_in_a_url_comes_out_as_it_was(user: str, password: str, name: str) -> None:
     url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@db.example/{quote(name, safe='')}"
@@ -79,6 +80,7 @@ def test_whatever_is_quoted_in_a_url_comes_out_as_it_was(user: str, password: st
     assert url_user(url) == user
 
 
+@settings(deadline=None)
 @given(role=words)
 def test_a_roles_url_can_be_read_back(role: str) -> None:
     found = connection_settings(role_url(ADMIN, role, SECRET))

@@ -1,4 +1,4 @@
-"""The wire to the broker: read what went over it, and cut it."""
+"""Wires to the broker and to other servers: read what went over one, and cut it."""
 
 from __future__ import annotations
 
@@ -44,21 +44,24 @@ def events(consumer: str) -> list[dict[str, Any]]:
 
 
 class Wire:
-    """A wire between an application and the broker, on a port of its own. ``cut`` it and ``mend`` it."""
+    """A wire to a server, by default the broker, on a port of its own. ``cut`` it and ``mend`` it."""
 
-    def __init__(self) -> None:
-        self._target = urlsplit(broker_url())
-        self._closing = threading.Event()
+    def __init__(self, to: str = "") -> None:
+        self._target = urlsplit(to or broker_url())
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._server: socket.socket | None = None
         self._ends: list[socket.socket] = []
 
+    @property
+    def url(self) -> str:
+        """The server's URL over this wire."""
+        login = self._target.netloc.rpartition("@")[0]
+        return urlunsplit(self._target._replace(netloc=f"{login}@127.0.0.1:{self.port}"))
+
     def app(self) -> Celery:
         """An application that reaches the broker over this wire only."""
-        login = self._target.netloc.rpartition("@")[0]
-        url = urlunsplit(self._target._replace(netloc=f"{login}@127.0.0.1:{self.port}"))
-        return Celery("over a wire", broker=url, set_as_current=False)
+        return Celery("over a wire", broker=self.url, set_as_current=False)
 
     def mend(self) -> None:
         self._server = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
@@ -82,7 +85,7 @@ class Wire:
                 near, _ = server.accept()
             except OSError:
                 return
-            far = socket.create_connection((self._target.hostname or "", self._target.port or 6379))
+            far = socket.create_connection((self._target.hostname or "", self._target.port or 0))
             self._ends += [near, far]
             threading.Thread(target=_carry, args=(near, far), daemon=True).start()
 

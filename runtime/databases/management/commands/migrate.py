@@ -53,14 +53,14 @@ class Command(DjangoMigrate):
             connections[alias].close()
             connections[alias].settings_dict.clear()
             connections[alias].settings_dict.update(running)
-        restrict_append_only(owner_url=owner_url, domain=alias, tables=append_only_tables())
+        restrict_append_only(owner_url=owner_url, domain=alias, tables=append_only_tables(alias))
 
 
-def append_only_tables() -> list[str]:
+def append_only_tables(domain: str) -> list[str]:
     """Tables whose model says ``append_only = True``."""
     return [
         model._meta.db_table
-        for label in settings.RUNTIME_APPS
+        for label in (*settings.RUNTIME_APPS, domain)
         for model in apps.get_app_config(label).get_models()
         if getattr(model, "append_only", False)
     ]
