@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     # Their tables are never made: roles and permissions are code (contracts/users.py), identity is a token.
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",

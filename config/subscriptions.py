@@ -12,10 +12,10 @@ from contracts._base import Event
 
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "users": (),
-    "inventory": (orders.OrderShipped,),
+    "inventory": (orders.OrderShipped, orders.OrderReturned),
     "payments": (),
-    # A payment that settles later wakes the order that waits for it.
-    "orders": (payments.PaymentCaptured, payments.PaymentFailed),
+    # A payment that settles later wakes the order that waits for it; what was given back is booked on the order.
+    "orders": (payments.PaymentCaptured, payments.PaymentFailed, payments.PaymentRefunded),
 }
 
 EVENTS: tuple[type[Event], ...] = (
@@ -28,10 +28,12 @@ EVENTS: tuple[type[Event], ...] = (
     orders.OrderCancelled,
     orders.OrderShipped,
     orders.OrderDelivered,
+    orders.OrderReturned,
     inventory.InventoryUpdated,
     inventory.InventoryReserved,
     inventory.InventoryReleased,
     inventory.InventoryInsufficient,
+    inventory.InventoryLow,
     payments.PaymentAuthorized,
     payments.PaymentCaptured,
     payments.PaymentFailed,

@@ -45,6 +45,15 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockMoment:
+    """Something that happened to an order's stock: it was held, given back, shipped, or came back."""
+
+    at: datetime
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StockAudit:
     """
     One sku's books, as V4 and V5 read them. All figures are units.
@@ -146,6 +155,21 @@ class InventoryInsufficient(_OrderStockEvent):
     routing_key: ClassVar[str] = "inventory.insufficient"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryLow(Event):
+    """Fewer units of a product are available than its keepers want to see."""
+
+    name: ClassVar[str] = "InventoryLow"
+    exchange: ClassVar[str] = "inventory"
+    routing_key: ClassVar[str] = "inventory.low"
+    sku: str
+    available: int
+
+    @property
+    def subject(self) -> str:
+        return self.sku
+
+
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
@@ -169,6 +193,10 @@ class InventoryService(Protocol):
 
         Leaves a mark where nothing was held yet, so that a reserve that comes late is refused (ReservationClosed).
         """
+        ...
+
+    def history(self, *, order_id: UUID) -> tuple[StockMoment, ...]:
+        """What happened to the stock of this order, in order of time. Changes nothing."""
         ...
 
     def audit(self, *, after: str | None, limit: int) -> StockAuditPage:

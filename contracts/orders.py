@@ -32,6 +32,15 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedLine:
+    """Units of one line that came back, at the price that was paid for them."""
+
+    sku: str
+    quantity: int
+    unit_price: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     id: UUID
     user_id: UUID
@@ -48,7 +57,7 @@ class OrderAudit:
     """
     One order as V1, V9 and V12 read it.
 
-    ``gapless``: its stream has versions 1 to n. ``folded``: the stream, folded, equals the read model. ``settled``:
+    ``refunded``: what the order's own books say was given back of it. ``gapless``: its stream has versions 1 to n. ``folded``: the stream, folded, equals the read model. ``settled``:
     no process is still working on it. ``keys``: how many idempotency keys lead to it.
     """
 
@@ -128,6 +137,20 @@ class OrderShipped(_OrderEvent):
 class OrderDelivered(_OrderEvent):
     name: ClassVar[str] = "OrderDelivered"
     routing_key: ClassVar[str] = "order.delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReturned(_OrderEvent):
+    """
+    Goods came back after delivery. ``refund`` is what they had cost; ``whole`` says that nothing is left to return.
+    """
+
+    name: ClassVar[str] = "OrderReturned"
+    routing_key: ClassVar[str] = "order.returned"
+    return_id: UUID
+    items: tuple[ReturnedLine, ...]
+    refund: Money
+    whole: bool
 
 
 # --- Promise --------------------------------------------------------------------------------------------------------

@@ -24,6 +24,17 @@ class User:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """
+    Somebody who has just signed in. ``version`` stands for their password, roles and standing as they are now: whoever
+    keeps a session keeps it too, and shows it again to ask whether the session is still good.
+    """
+
+    user: User
+    version: str
+
+
 ROLES: dict[str, frozenset[str]] = {
     "customer": frozenset(),
     "support": frozenset(
@@ -79,6 +90,18 @@ class UserInactive(Rejected):
     code: ClassVar[str] = "user_inactive"
 
 
+class BadCredentials(Rejected):
+    """The e-mail address or the password is wrong, or the account is closed."""
+
+    code: ClassVar[str] = "invalid_credentials"
+
+
+class SessionEnded(Rejected):
+    """This session is over: the account was closed, or its password or roles were changed since."""
+
+    code: ClassVar[str] = "session_ended"
+
+
 # --- Events ---------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +149,16 @@ class UserService(Protocol):
 
     def validate(self, *, user_id: UUID) -> User:
         """The user, if they may place orders now. Raises UserUnknown, UserInactive."""
+        ...
+
+    def authenticate(self, *, email: str, password: str) -> Session:
+        """Whose e-mail address and password these are. Raises BadCredentials. Changes nothing, and counts nothing."""
+        ...
+
+    def session(self, *, user_id: UUID, version: str) -> User:
+        """
+        The user, if a session of this version is still good. Raises SessionEnded, also where there is no such user.
+        """
         ...
 
 

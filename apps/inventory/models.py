@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import connections, models
 
 from contracts._base import Money, new_id
@@ -21,9 +23,17 @@ class Product(models.Model):
     price_amount = models.DecimalField(max_digits=20, decimal_places=2)
     price_currency = models.CharField(max_length=3)
     active = models.BooleanField(default=True)
+    low_at = models.PositiveIntegerField(default=5)
+    """Keepers are told when no more than so many units are available."""
     created_at = models.DateTimeField(db_default=Now())
+    search = models.GeneratedField(
+        expression=SearchVector("sku", "name", config="simple"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     class Meta:
+        indexes: ClassVar = [GinIndex(fields=["search"], name="product_search")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(price_amount__gt=0), name="product_price_positive"),
         ]
@@ -64,7 +74,7 @@ class StockManager(models.Manager["Stock"]):
 
     def lock(self, skus: Sequence[str]) -> dict[str, Stock]:
         """The stock rows of these skus, locked until the transaction ends. A sku without a row is left out."""
-        rows = self.using("inventory").select_for_update(of=("self",)).select_related("sku")
+        rows = self.using("inventory").select_for_update(of=("self",)).select_related("sku").defer("sku__search")
         return {row.sku_id: row for row in rows.filter(sku__in=list(skus)).order_by("sku")}
 
     def move(
@@ -135,6 +145,7 @@ class Reservation(models.Model):
     lines = models.JSONField()
     """[{"sku": ..., "quantity": ...}], each sku once, in order of sku. Of a refused one: what was missing."""
     expires_at = models.DateTimeField()
+    alarmed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 

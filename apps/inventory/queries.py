@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.contrib.postgres.search import SearchQuery
 from django.db import connections
 from django.db.models import Q, Sum
 
 from apps.inventory.models import Product, Stock, StockMovement
-from contracts.inventory import QuotedProduct, StockAudit, StockAuditPage, UnknownSku
+from contracts.inventory import QuotedProduct, StockAudit, StockAuditPage, StockMoment, UnknownSku
 from runtime.databases import keyset
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.transactions import snapshot
 
 ALIAS = "inventory"
 
+MOST_WORDS = 8
+_WORD = re.compile(r"[^\W_]+")
+
 
 def quote(skus: Sequence[str]) -> tuple[QuotedProduct, ...]:
-    rows = Product.objects.using(ALIAS).filter(sku__in=list(skus)).order_by("sku")
+    rows = Product.objects.using(ALIAS).filter(sku__in=list(skus)).defer("search").order_by("sku")
     return tuple(QuotedProduct(sku=row.sku, name=row.name, price=row.price, active=row.active) for row in rows)
 
 
 def products(*, search: str, page: PageRequest) -> Page[Product]:
-    rows = Product.objects.using(ALIAS).filter(active=True)
-    if search:
-        rows = rows.filter(Q(name__icontains=search) | Q(sku__istartswith=search))
+    rows = Product.objects.using(ALIAS).filter(active=True).defer("search")
+    if words := _WORD.findall(search):
+        # Each word may be the beginning of one in the name or the sku; the simple configuration stems nothing.
+        beginnings = " & ".join(f"{word}:*" for word in words[:MOST_WORDS])
+        rows = rows.filter(search=SearchQuery(beginnings, config="simple", search_type="raw"))
     return keyset.slice(rows, field="sku", descending=False, request=page)
 
 
 def product(sku: str) -> Product:
-    found = Product.objects.using(ALIAS).filter(sku=sku).first()
+    found = Product.objects.using(ALIAS).filter(sku=sku).defer("search").first()
     if found is None:
         raise UnknownSku(skus=[sku])
     return found
@@ -41,6 +49,18 @@ def stock(sku: str) -> Stock:
     if found is None:
         raise UnknownSku(skus=[sku])
     return found
+
+
+def history(order_id: UUID) -> tuple[StockMoment, ...]:
+    rows = StockMovement.objects.using(ALIAS).filter(order_id=order_id).order_by("id")
+    return tuple(
+        StockMoment(
+            at=row.made_at,
+            kind=f"stock.{row.kind}",
+            detail=f"{row.sku_id}: on hand {row.on_hand:+d}, reserved {row.reserved:+d}, sold {row.sold:+d}",
+        )
+        for row in rows
+    )
 
 
 _HELD = """

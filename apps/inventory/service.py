@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
 from runtime.databases.transactions import retrying
 from runtime.messaging import publish
+
+log = logging.getLogger(__name__)
 
 ALIAS = "inventory"
 
@@ -57,6 +60,9 @@ class Inventory:
     def release(self, *, key: str, order_id: UUID) -> None:
         retrying(lambda: _release(key, order_id), using=ALIAS)
 
+    def history(self, *, order_id: UUID) -> tuple[contract.StockMoment, ...]:
+        return queries.history(order_id)
+
     def audit(self, *, after: str | None, limit: int) -> contract.StockAuditPage:
         return queries.audit(after=after, limit=limit)
 
@@ -77,6 +83,31 @@ class Inventory:
         )
         _set_state(reservation, Reservation.SHIPPED)
         _tell_balances(list(lines), order_id=order_id)
+
+    def order_returned(self, *, return_id: UUID, order_id: UUID, lines: Sequence[Line]) -> None:
+        """Goods are back on the shelf. ``sold`` stays: it is gross. Called inside the inbox's transaction."""
+        units = _summed(lines)
+        Stock.objects.lock(list(units))
+        Stock.objects.move(
+            {sku: Change(on_hand=back) for sku, back in units.items()},
+            kind=StockMovement.RETURN,
+            key=f"{return_id}:return",
+            order_id=order_id,
+        )
+        _tell_balances(list(units), order_id=order_id)
+
+    # --- What comes due ---------------------------------------------------------------------------------------------
+
+    def alarm_overdue(self) -> bool:
+        """Tell, once each, of reservations that were held for too long. They stay held. Whether there may be more."""
+        overdue = Reservation.objects.using(ALIAS).filter(
+            state=Reservation.HELD, alarmed_at=None, expires_at__lte=Now()
+        )
+        found = list(overdue.order_by("expires_at").values_list("order_id", flat=True)[:100])
+        for order_id in found:
+            log.warning("the reservation of order %s is overdue: see what became of the order", order_id)
+        Reservation.objects.using(ALIAS).filter(order_id__in=found).update(alarmed_at=Now())
+        return len(found) == 100
 
     # --- The catalogue ----------------------------------------------------------------------------------------------
 
@@ -179,6 +210,7 @@ def _reserve(key: str, order_id: UUID, wanted: dict[str, int]) -> Reservation:
         order_id=order_id,
     )
     publish(contract.InventoryReserved(order_id=order_id, items=reservation.held_lines), using=ALIAS)
+    _tell_low(stock, wanted)
     return reservation
 
 
@@ -213,6 +245,14 @@ def _set_state(reservation: Reservation, state: str) -> None:
     Reservation.objects.using(ALIAS).filter(pk=reservation.pk).update(
         state=state, lines=reservation.lines, updated_at=Now()
     )
+
+
+def _tell_low(before: Mapping[str, Stock], taken: Mapping[str, int]) -> None:
+    """Only when the line is crossed, so that a product that sells on is not told of with each order."""
+    for sku, units in taken.items():
+        left, line = before[sku].available - units, before[sku].sku.low_at
+        if left <= line < before[sku].available:
+            publish(contract.InventoryLow(sku=sku, available=left), using=ALIAS)
 
 
 def _tell_balances(skus: list[str], *, order_id: UUID | None = None) -> None:

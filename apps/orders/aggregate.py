@@ -15,24 +15,38 @@ from contracts.orders import (
     CONFIRMED,
     DELIVERED,
     PENDING,
+    RETURNED,
     SHIPPED,
     OrderCancelled,
     OrderConfirmed,
     OrderCreated,
     OrderDelivered,
     OrderLine,
+    OrderReturned,
     OrderShipped,
+    ReturnedLine,
 )
+from runtime.codec.upcasting import Upcasters
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
-    event.name: event for event in (OrderCreated, OrderConfirmed, OrderCancelled, OrderShipped, OrderDelivered)
+    event.name: event
+    for event in (OrderCreated, OrderConfirmed, OrderCancelled, OrderShipped, OrderDelivered, OrderReturned)
 }
+
+UPCASTERS: Upcasters = {}
+"""How an event of an older version becomes one of the next; see runtime.eventstore."""
 
 
 class WrongStatus(Rejected):
     """The order's status does not allow this."""
 
     code: ClassVar[str] = "wrong_status"
+
+
+class NotReturnable(Rejected):
+    """More units are to be returned than there are left. ``data["skus"]`` names the products."""
+
+    code: ClassVar[str] = "not_returnable"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +60,7 @@ class OrderAggregate:
     status: str | None = None
     reason: str | None = None
     skus: tuple[str, ...] = ()
+    returns: tuple[OrderReturned, ...] = ()
     version: int = 0
     decided: list[Event] = field(default_factory=list)
 
@@ -90,6 +105,54 @@ class OrderAggregate:
         self._require(SHIPPED, "delivered")
         self._decide(OrderDelivered(order_id=self.id, user_id=self._owner))
 
+    def take_back(self, *, return_id: UUID, units: Mapping[str, int]) -> None:
+        """
+        So many units of these products came back. The same return again: nothing happens.
+
+        Raises WrongStatus unless it is delivered, NotReturnable for more than is left.
+        """
+        if any(made.return_id == return_id for made in self.returns):
+            return
+        self._require(DELIVERED, "returned")
+        left = self.left_to_return()
+        if missing := sorted(sku for sku, wanted in units.items() if wanted > left.get(sku, 0)):
+            raise NotReturnable(skus=missing)
+        items = self._paid_for(units)
+        self._decide(
+            OrderReturned(
+                order_id=self.id,
+                user_id=self._owner,
+                return_id=return_id,
+                items=items,
+                refund=sum((line.unit_price * line.quantity for line in items), Money.zero(self._total.currency)),
+                whole=sum(units.values()) == sum(left.values()),
+            )
+        )
+
+    def left_to_return(self) -> dict[str, int]:
+        """Units by sku that were not returned yet."""
+        left: dict[str, int] = {}
+        for line in self.items:
+            left[line.sku] = left.get(line.sku, 0) + line.quantity
+        for made in self.returns:
+            for back in made.items:
+                left[back.sku] -= back.quantity
+        return left
+
+    def _paid_for(self, units: Mapping[str, int]) -> tuple[ReturnedLine, ...]:
+        """The units at the prices that were paid: a sku may stand at two; the first lines come back first."""
+        gone = {sku: sum(b.quantity for r in self.returns for b in r.items if b.sku == sku) for sku in units}
+        wanted, found = dict(units), []
+        for line in self.items:
+            passed = min(gone.get(line.sku, 0), line.quantity)
+            taken = min(wanted.get(line.sku, 0), line.quantity - passed)
+            if line.sku in gone:
+                gone[line.sku] -= passed
+            if taken:
+                wanted[line.sku] -= taken
+                found.append(ReturnedLine(sku=line.sku, quantity=taken, unit_price=line.unit_price))
+        return tuple(found)
+
     # --- What happened ----------------------------------------------------------------------------------------------
 
     def _decide(self, event: Event) -> None:
@@ -118,12 +181,22 @@ class OrderAggregate:
     def _delivered(self, event: OrderDelivered) -> None:
         self.status = DELIVERED
 
+    def _returned(self, event: OrderReturned) -> None:
+        self.returns = (*self.returns, event)
+        if event.whole:
+            self.status = RETURNED
+
     # --- Small words ------------------------------------------------------------------------------------------------
 
     @property
     def _owner(self) -> UUID:
         assert self.user_id is not None, f"order {self.id} was not created"
         return self.user_id
+
+    @property
+    def _total(self) -> Money:
+        assert self.total is not None, f"order {self.id} was not created"
+        return self.total
 
     def _require(self, status: str, wanted: str) -> None:
         if self.status != status:
@@ -136,4 +209,5 @@ _APPLY: dict[type[Event], Callable[[OrderAggregate, Any], None]] = {
     OrderCancelled: OrderAggregate._cancelled,
     OrderShipped: OrderAggregate._shipped,
     OrderDelivered: OrderAggregate._delivered,
+    OrderReturned: OrderAggregate._returned,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.orders.service import SERVICE
-from contracts.payments import PaymentCaptured, PaymentFailed
+from contracts.payments import PaymentCaptured, PaymentFailed, PaymentRefunded
 from runtime.messaging import Handlers
 
 
@@ -11,4 +11,14 @@ def payment_settled(event: PaymentCaptured | PaymentFailed) -> None:
     SERVICE.payment_settled(order_id=event.order_id)
 
 
-HANDLERS = Handlers({PaymentCaptured: payment_settled, PaymentFailed: payment_settled})
+def payment_refunded(event: PaymentRefunded) -> None:
+    SERVICE.refund_booked(order_id=event.order_id, refund_id=event.refund_id, amount=event.amount)
+
+
+HANDLERS = Handlers(
+    {
+        PaymentCaptured: payment_settled,
+        PaymentFailed: payment_settled,
+        PaymentRefunded: payment_refunded,
+    }
+)

@@ -23,6 +23,7 @@ class Order(models.Model):
     status = models.CharField(max_length=16)
     reason = models.CharField(max_length=64, null=True)
     skus = models.JSONField(default=list)
+    returns = models.JSONField(default=list)
     version = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -37,6 +38,11 @@ class Order(models.Model):
     def lines(self) -> tuple[contract.OrderLine, ...]:
         lines: tuple[contract.OrderLine, ...] = from_plain(self.items, tuple[contract.OrderLine, ...])
         return lines
+
+    @property
+    def returned(self) -> tuple[contract.OrderReturned, ...]:
+        returns: tuple[contract.OrderReturned, ...] = from_plain(self.returns, tuple[contract.OrderReturned, ...])
+        return returns
 
     @property
     def total_amount(self) -> Money:
@@ -56,6 +62,15 @@ class OrderKey(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["principal", "key"], name="order_once_for_each_key"),
         ]
+
+
+class OrderRefund(models.Model):
+    """Money given back on an order, booked once for each refund."""
+
+    refund_id = models.UUIDField(primary_key=True)
+    order_id = models.UUIDField(db_index=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=2)
+    booked_at = models.DateTimeField(db_default=Now())
 
 
 class OrderNote(models.Model):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
-from apps.orders.aggregate import EVENT_TYPES, OrderAggregate
+from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
 from apps.orders.models import Order
-from contracts.orders import OrderLine, OrderUnknown
+from contracts.orders import OrderCreated, OrderLine, OrderReturned, OrderUnknown
 from runtime.codec import to_plain
 from runtime.eventstore import store as eventstore
 from runtime.eventstore.store import Recorded, VersionConflict
@@ -30,7 +30,7 @@ def load(order_id: UUID) -> OrderAggregate:
 
 def history(order_id: UUID) -> list[Recorded]:
     """Raises OrderUnknown."""
-    recorded = eventstore.load(order_id, types=EVENT_TYPES, using=ALIAS)
+    recorded = eventstore.load(order_id, types=EVENT_TYPES, upcasters=UPCASTERS, using=ALIAS)
     if not recorded:
         raise OrderUnknown
     return recorded
@@ -78,25 +78,42 @@ def change(
     raise AssertionError("unreachable: the last attempt returned or raised")
 
 
-def _project(order: OrderAggregate, *, recorded_at: datetime, is_new: bool) -> None:
+def row_of(order: OrderAggregate, *, created_at: datetime, updated_at: datetime) -> Order:
+    """The read model's row of an order, as its events tell it; not stored."""
     assert order.total is not None
     assert order.user_id is not None
-    shown = {
-        "status": order.status,
-        "reason": order.reason,
-        "skus": list(order.skus),
-        "version": order.version,
-        "updated_at": recorded_at,
-    }
-    if not is_new:
-        Order.objects.using(ALIAS).filter(pk=order.id).update(**shown)
-        return
-    Order(
+    assert order.status is not None
+    return Order(
         id=order.id,
         user_id=order.user_id,
         items=to_plain(order.items, tuple[OrderLine, ...]),
         total=order.total.amount,
         currency=order.total.currency,
-        created_at=recorded_at,
-        **shown,
-    ).save(using=ALIAS, force_insert=True)
+        status=order.status,
+        reason=order.reason,
+        skus=list(order.skus),
+        returns=to_plain(order.returns, tuple[OrderReturned, ...]),
+        version=order.version,
+        created_at=created_at,
+        updated_at=updated_at,
+    )
+
+
+def folded(recorded: Sequence[Recorded]) -> Order:
+    """The row that a stream, or its beginning, folds to."""
+    first, last = recorded[0], recorded[-1]
+    assert isinstance(first.event, OrderCreated)
+    order = OrderAggregate.of(first.event.order_id, [entry.event for entry in recorded])
+    return row_of(order, created_at=first.recorded_at, updated_at=last.recorded_at)
+
+
+CHANGING = ("status", "reason", "skus", "returns", "version", "updated_at")
+"""What of a row changes after the order was created."""
+
+
+def _project(order: OrderAggregate, *, recorded_at: datetime, is_new: bool) -> None:
+    row = row_of(order, created_at=recorded_at, updated_at=recorded_at)
+    if is_new:
+        row.save(using=ALIAS, force_insert=True)
+    else:
+        row.save(using=ALIAS, force_update=True, update_fields=CHANGING)

@@ -8,7 +8,7 @@ from uuid import UUID
 from apps.orders import repository
 from apps.orders.aggregate import OrderAggregate
 from contracts import payments
-from contracts._base import Rejected
+from contracts._base import Money, Rejected
 from contracts.inventory import INVENTORY, Line
 from contracts.orders import CANCELLED
 from contracts.payments import PAYMENTS
@@ -105,6 +105,29 @@ class CancelOrder(Saga):
         Step(name="release_inventory", do=release_inventory),
         Step(name="refund_payment", do=undo_payment),
     )
+
+
+# --- Taking goods back -----------------------------------------------------------------------------------------------
+
+
+def refund_return(run: Run) -> Unknown | None:
+    """What the goods had cost is given back, once for this return. (The stock follows from the event.)"""
+    order_id = UUID(run.data["orderId"])
+    refund = resolve(PAYMENTS).refund(
+        key=run.key("refund"),
+        charge_key=payment_key(order_id),
+        amount=Money.parse(run.data["amount"], run.data["currency"]),
+        reason="returned",
+    )
+    return None if refund.done else Unknown(detail="the provider has not confirmed the refund")
+
+
+class ReturnOrder(Saga):
+    """Goods came back and are written down already; the money follows. Its subject is the return."""
+
+    name = "orders.return_order"
+    domain = "orders"
+    steps = (Step(name="refund_payment", do=refund_return),)
 
 
 # --- Small words ----------------------------------------------------------------------------------------------------

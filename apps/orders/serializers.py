@@ -38,6 +38,30 @@ class PlaceOrderSerializer(StrictSerializer):
     on_behalf_of = IdField(required=False)
 
 
+class ReturnLineSerializer(StrictSerializer):
+    sku = TextField(max_length=64)
+    quantity = WholeNumberField(min_value=1, max_value=MOST_UNITS)
+
+
+class ReturnSerializer(StrictSerializer):
+    items = ReturnLineSerializer(many=True, min_length=1, max_length=MOST_LINES)  # type: ignore[call-arg]  # as above
+    reason = TextField(max_length=2000, lines=True)
+
+
+class ReturnedLineSerializer(StrictSerializer):
+    sku = TextField()
+    quantity = WholeNumberField()
+    unit_price = MoneyField()
+
+
+class ReturnedSerializer(StrictSerializer):
+    """One return: what came back, and what is given back for it."""
+
+    id = IdField()
+    items = ReturnedLineSerializer(many=True)
+    refund = MoneyField()
+
+
 class OrderLineSerializer(StrictSerializer):
     sku = TextField()
     name = TextField()
@@ -54,6 +78,7 @@ class OrderSerializer(StrictSerializer):
     total_amount = MoneyField()
     status = TextField()
     reason = TextField(required=False)
+    returns = ReturnedSerializer(many=True, required=False)
     version = WholeNumberField()
     created_at = MomentField()
 
@@ -74,6 +99,20 @@ class StreamEventSerializer(StrictSerializer):
     data = JSONField()  # type: ignore[assignment]  # a field of that name, which shadows the serializer's own
 
 
+class MomentSerializer(StrictSerializer):
+    """``source`` is the domain it happened in."""
+
+    at = MomentField()
+    source = TextField()  # type: ignore[assignment]  # a field of that name, not the serializer's own source
+    kind = TextField()
+    detail = TextField()
+    trace_id = TextField(required=False)
+
+
+class TimelineSerializer(StrictSerializer):
+    items = MomentSerializer(many=True)
+
+
 class StreamSerializer(StrictSerializer):
     items = StreamEventSerializer(many=True)
 
@@ -88,7 +127,13 @@ def order_shape(order: Order) -> dict[str, Any]:
         "version": order.version,
         "created_at": order.created_at,
     }
-    return shape if order.reason is None else {**shape, "reason": order.reason}
+    if order.reason is not None:
+        shape["reason"] = order.reason
+    if order.returns:
+        shape["returns"] = [
+            {"id": made.return_id, "items": made.items, "refund": made.refund} for made in order.returned
+        ]
+    return shape
 
 
 def stream_shape(recorded: list[Recorded]) -> dict[str, Any]:

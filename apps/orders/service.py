@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -14,8 +15,10 @@ from django.db import transaction
 
 from apps.orders import queries, repository
 from apps.orders.aggregate import OrderAggregate
-from apps.orders.models import Order, OrderKey, OrderNote
-from apps.orders.sagas import CancelOrder, PlaceOrder
+from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
+from apps.orders.rebuilding import Rebuilt, rebuild
+from apps.orders.sagas import CancelOrder, PlaceOrder, ReturnOrder
+from apps.orders.timeline import timeline
 from contracts import orders as contract
 from contracts._base import InvalidMoney, Money, Rejected, new_id
 from contracts.inventory import INVENTORY, QuotedProduct
@@ -75,6 +78,12 @@ class TotalTooLarge(Rejected):
     """The order's total is more than can be booked."""
 
     code: ClassVar[str] = "total_too_large"
+
+
+class NoSuchVersion(Rejected):
+    """The order had no such version, or did not exist at that time."""
+
+    code: ClassVar[str] = "no_such_version"
 
 
 class KeyUsedForAnother(Rejected):
@@ -168,11 +177,34 @@ class Orders:
         repository.change(order_id, OrderAggregate.deliver)
         return queries.order(order_id)
 
+    def take_back(self, *, order_id: UUID, return_id: UUID, units: Mapping[str, int], reason: str) -> Order:
+        """
+        So many units of these products came back: they cost what they cost, and go back on the shelf. Once for each
+        ``return_id``. Raises OrderUnknown, WrongStatus unless it is delivered, NotReturnable.
+        """
+        started: list[Run] = []
+
+        def also(order: OrderAggregate) -> None:
+            made = next(made for made in order.returns if made.return_id == return_id)
+            data = {"orderId": str(order_id), "amount": str(made.refund.amount), "currency": made.refund.currency}
+            if run := start(ReturnOrder, subject=return_id, data=data):
+                started[:] = [run]
+                self._write_note(order_id, "return", reason)
+
+        repository.change(order_id, partial(OrderAggregate.take_back, return_id=return_id, units=units), also=also)
+        for run in started:
+            _help(run, budget=UNDO_BUDGET)
+        return queries.order(order_id)
+
     # --- When others announce something -----------------------------------------------------------------------------
 
     def payment_settled(self, *, order_id: UUID) -> None:
         """What the order waits for may have happened. Called inside the inbox's transaction."""
         wake(PlaceOrder, subject=order_id)
+
+    def refund_booked(self, *, order_id: UUID, refund_id: UUID, amount: Money) -> None:
+        """Money was given back on an order. Called inside the inbox's transaction."""
+        insert_once(OrderRefund(refund_id=refund_id, order_id=order_id, amount=amount.amount), using=ALIAS)
 
     # --- To look at -------------------------------------------------------------------------------------------------
 
@@ -183,10 +215,34 @@ class Orders:
         """``user_id``: only if it is theirs. Raises OrderUnknown."""
         return queries.order(order_id, user_id=user_id)
 
+    def order_before(
+        self, *, order_id: UUID, user_id: UUID | None, version: int | None = None, as_of: datetime | None = None
+    ) -> Order:
+        """
+        The order as it was after that version, or at that time (inclusive). Raises OrderUnknown, NoSuchVersion.
+        """
+        queries.order(order_id, user_id=user_id)
+        recorded = [
+            entry
+            for entry in repository.history(order_id)
+            if (version is None or entry.version <= version) and (as_of is None or entry.recorded_at <= as_of)
+        ]
+        if not recorded or (version is not None and recorded[-1].version != version):
+            raise NoSuchVersion
+        return repository.folded(recorded)
+
     def events(self, *, order_id: UUID, user_id: UUID | None) -> list[Recorded]:
         """The order's stream. Raises OrderUnknown."""
         queries.order(order_id, user_id=user_id)
         return repository.history(order_id)
+
+    def timeline(self, *, order_id: UUID) -> list[dict[str, Any]]:
+        """All that every domain has to say of this order. Raises OrderUnknown, Unavailable."""
+        return timeline(queries.order(order_id))
+
+    def rebuild_read_model(self, *, progress: Callable[[int], None]) -> Rebuilt:
+        """Every row made anew from its stream. Safe at any time, and again."""
+        return rebuild(progress=progress)
 
     def get(self, *, order_id: UUID) -> contract.Order:
         return queries.as_contract(queries.order(order_id))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -15,15 +17,25 @@ from apps.orders.serializers import (
     CancelSerializer,
     OrderSerializer,
     PlaceOrderSerializer,
+    ReturnSerializer,
     ShipSerializer,
     StreamSerializer,
+    TimelineSerializer,
     order_shape,
     stream_shape,
 )
-from apps.orders.service import SERVICE, KeyUsedForAnother, Placed, UnknownProducts, WantedLine, Wish
+from apps.orders.service import SERVICE, KeyUsedForAnother, NoSuchVersion, Placed, UnknownProducts, WantedLine, Wish
 from contracts._base import Unavailable
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED, OrderUnknown
-from runtime.http.idempotency import fingerprint, key_reused, read_key, route_of, takes_key
+from runtime.http.idempotency import (
+    fingerprint,
+    idempotent,
+    key_reused,
+    operation_of,
+    read_key,
+    route_of,
+    takes_key,
+)
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
 from runtime.http.problem import Problem, field_error, parameter_problem
 from runtime.http.schema import problem_answers
@@ -100,12 +112,34 @@ class OrdersView(View):
 
 class OrderView(View):
     permission_classes = [SignedIn]
+    problem_status = {OrderUnknown: 404, NoSuchVersion: 404}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("version", OpenApiTypes.INT, description="The order as it was after this version."),
+            OpenApiParameter("asOf", OpenApiTypes.DATETIME, description="The order as it was then; with a zone."),
+        ],
+        responses=OrderSerializer,
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        """One order as it is, or as it was."""
+        version, as_of = _version(request), _as_of(request)
+        if version is None and as_of is None:
+            return _order(SERVICE.order(order_id=order_id, user_id=own_only(request)))
+        if version is not None and as_of is not None:
+            raise parameter_problem("asOf", "invalid", "version and asOf do not go together.")
+        user_id = own_only(request)
+        return _order(SERVICE.order_before(order_id=order_id, user_id=user_id, version=version, as_of=as_of))
+
+
+class Timeline(View):
+    permission_classes = [Requires("orders.view_any")]
     problem_status = {OrderUnknown: 404}
 
-    @extend_schema(responses=OrderSerializer)
+    @extend_schema(responses=TimelineSerializer)
     def get(self, request: Request, order_id: UUID) -> Response:
-        """One order as it is."""
-        return _order(SERVICE.order(order_id=order_id, user_id=own_only(request)))
+        """Steps of the processes, payments, stock and events of one order, in one list."""
+        return Response(TimelineSerializer({"items": SERVICE.timeline(order_id=order_id)}).data)
 
 
 class OrderEvents(View):
@@ -143,6 +177,24 @@ class ShipOrder(View):
         return _order(SERVICE.ship(order_id=order_id, **body))
 
 
+class ReturnOrder(View):
+    permission_classes = [Requires("orders.fulfil")]
+    problem_status = {OrderUnknown: 404}
+
+    @extend_schema(request=ReturnSerializer, responses=OrderSerializer)
+    @idempotent(using="orders")
+    def post(self, request: Request, order_id: UUID) -> Response:
+        """Delivered goods came back, some or all: they are refunded and go back on the shelf."""
+        body = body_of(request, ReturnSerializer)
+        units: dict[str, int] = {}
+        for line in body["items"]:
+            units[line["sku"]] = units.get(line["sku"], 0) + line["quantity"]
+        order = SERVICE.take_back(
+            order_id=order_id, return_id=operation_of(request), units=units, reason=body["reason"]
+        )
+        return _order(order)
+
+
 class DeliverOrder(View):
     permission_classes = [Requires("orders.fulfil")]
     problem_status = {OrderUnknown: 404}
@@ -170,6 +222,28 @@ def _wish(principal: Principal, body: dict[str, Any]) -> Wish:
         payment_method=body["payment_method"],
         note=body["note"],
     )
+
+
+def _version(request: Request) -> int | None:
+    text = request.query_params.get("version")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 2**31 and len(text) <= 10):
+        raise parameter_problem("version", "invalid", "version is a whole number from 1.")
+    return int(text)
+
+
+def _as_of(request: Request) -> datetime | None:
+    text = request.query_params.get("asOf")
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise parameter_problem("asOf", "invalid", "asOf is a time with a zone, as in 2026-01-31T12:00:00Z.")
+    return moment
 
 
 def _unknown_products(error: UnknownProducts) -> Problem:

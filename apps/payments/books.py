@@ -15,7 +15,7 @@ from apps.payments import gateways
 from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
 from contracts import payments as contract
 from contracts._base import Money
-from contracts.payments import PaymentUnknown, RefundTooLarge
+from contracts.payments import RefundTooLarge
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
 from runtime.messaging import publish
@@ -124,16 +124,15 @@ def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: st
     """
     Want so much given back (None: all that is left), once for this key. None where nothing is left to give.
 
-    Raises RefundTooLarge, and PaymentUnknown for a payment of which nothing was captured.
+    Raises RefundTooLarge, also for a payment of which nothing was captured.
     """
     with transaction.atomic(using=ALIAS):
         current = _locked(payment)
         known = Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()
         if known is not None:
             return known
-        if current.status != contract.CAPTURED:
-            raise PaymentUnknown("nothing was captured of this payment, so nothing can be given back")
-        left = current.money - promised(current)
+        is_paid = current.status == contract.CAPTURED
+        left = current.money - promised(current) if is_paid else Money.zero(current.currency)
         if amount is None and left == Money.zero(left.currency):
             return None
         wanted = left if amount is None else amount

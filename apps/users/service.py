@@ -12,11 +12,12 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password, make_password
 from django.db import transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from apps.users.models import RefreshFamily, RefreshToken, User
 from contracts import users as contract
 from contracts._base import Rejected
-from contracts.users import UserInactive, UserRegistered, UserUnknown, UserUpdated
+from contracts.users import BadCredentials, SessionEnded, UserInactive, UserRegistered, UserUnknown, UserUpdated
 from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.keyset import slice as page_of
@@ -39,12 +40,6 @@ class EmailTaken(Rejected):
     """There is an account with this e-mail address already."""
 
     code: ClassVar[str] = "email_taken"
-
-
-class BadCredentials(Rejected):
-    """The e-mail address or the password is wrong, or the account is closed."""
-
-    code: ClassVar[str] = "invalid_credentials"
 
 
 class BadRefreshToken(Rejected):
@@ -82,14 +77,23 @@ class Users:
     # --- For other domains ------------------------------------------------------------------------------------------
 
     def get(self, *, user_id: UUID) -> contract.User:
-        user = _find(user_id)
-        return contract.User(id=user.id, active=user.active, roles=tuple(user.roles), created_at=user.created_at)
+        return _as_contract(_find(user_id))
 
     def validate(self, *, user_id: UUID) -> contract.User:
         user = self.get(user_id=user_id)
         if not user.active:
             raise UserInactive
         return user
+
+    def authenticate(self, *, email: str, password: str) -> contract.Session:
+        user = _with_password(email, password)
+        return contract.Session(user=_as_contract(user), version=_session_version(user))
+
+    def session(self, *, user_id: UUID, version: str) -> contract.User:
+        user = User.objects.using(ALIAS).filter(pk=user_id, active=True).first()
+        if user is None or not constant_time_compare(version, _session_version(user)):
+            raise SessionEnded
+        return _as_contract(user)
 
     # --- Accounts ---------------------------------------------------------------------------------------------------
 
@@ -151,11 +155,7 @@ class Users:
 
     def sign_in(self, *, email: str, password: str) -> TokenPair:
         """Raises BadCredentials, after the same work whether or not there is such an account."""
-        user = User.objects.by_email(email)
-        # Of an unusable password Django hashes one of its own making, so that the time taken tells nothing.
-        good = check_password(password, user.password if user else UNUSABLE_PASSWORD_PREFIX)
-        if user is None or not good or not user.active:
-            raise BadCredentials
+        user = _with_password(email, password)
         refresh = secrets.token_urlsafe(32)
         with transaction.atomic(using=ALIAS):
             family = RefreshFamily.objects.using(ALIAS).create(user=user)
@@ -204,11 +204,30 @@ def _find(user_id: UUID) -> User:
     return user
 
 
+def _with_password(email: str, password: str) -> User:
+    """Raises BadCredentials."""
+    user = User.objects.by_email(email)
+    # Of an unusable password Django hashes one of its own making, so that the time taken tells nothing.
+    good = check_password(password, user.password if user else UNUSABLE_PASSWORD_PREFIX)
+    if user is None or not good or not user.active:
+        raise BadCredentials
+    return user
+
+
+def _session_version(user: User) -> str:
+    """Another one after a change of password or roles. Keyed, so that it tells nothing and nobody can make one up."""
+    return salted_hmac("users.session", f"{user.password}|{','.join(sorted(user.roles))}", algorithm="sha256").hexdigest()
+
+
 def _set_password(user_id: UUID, encoded: str) -> None:
     """Whoever was signed in with the old one is signed out: it may have been somebody else's."""
     with transaction.atomic(using=ALIAS):
         User.objects.using(ALIAS).filter(pk=user_id).update(password=encoded)
         RefreshFamily.objects.using(ALIAS).filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
+
+
+def _as_contract(user: User) -> contract.User:
+    return contract.User(id=user.id, active=user.active, roles=tuple(user.roles), created_at=user.created_at)
 
 
 def _as_account(user: User) -> Account:

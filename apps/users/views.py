@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.users import serializers
-from apps.users.service import SERVICE, BadCredentials, BadRefreshToken
-from contracts.users import ROLES, UserUnknown
+from apps.users.service import SERVICE, BadRefreshToken
+from contracts.users import ROLES, BadCredentials, UserUnknown
 from runtime.http.attempts import Attempts
 from runtime.http.pages import PAGE_PARAMETERS, page_answer, page_of, read_page
 from runtime.http.serializers import body_of

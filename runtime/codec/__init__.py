@@ -40,7 +40,7 @@ def decode(data: bytes | str, type_: Any) -> Any:
 
 def to_plain(value: Any, type_: Any) -> Any:
     """A value as dicts, lists, strings and numbers, ready for a jsonb column."""
-    return msgspec.to_builtins(_to_wire(value, type_))
+    return msgspec.json.decode(encode(value, type_))
 
 
 def from_plain(data: Any, type_: Any) -> Any:

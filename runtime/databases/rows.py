@@ -17,7 +17,11 @@ def insert_once(row: Model, *, using: str) -> bool:
     that has inserted the same key and not ended yet.
     """
     model = type(row)
-    fields = [field for field in model._meta.concrete_fields if not (field.primary_key and row.pk is None)]
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if not field.generated and not (field.primary_key and row.pk is None)
+    ]
     query = InsertQuery(model, on_conflict=OnConflict.IGNORE)
     query.insert_values(fields, [row])
     with connections[using].cursor() as cursor:

@@ -14,6 +14,7 @@ from django.db import connections, transaction
 
 from contracts._base import Event
 from runtime.codec import encode, from_plain
+from runtime.codec.upcasting import Upcasters, upcast
 from runtime.eventstore.models import StreamEvent
 
 
@@ -39,6 +40,8 @@ class Recorded:
 
 
 Types = Mapping[str, type[Event]]
+
+_NONE: Upcasters = {}
 
 
 def append(stream: UUID, events: Sequence[Event], *, expected_version: int, using: str) -> datetime:
@@ -75,22 +78,36 @@ def append(stream: UUID, events: Sequence[Event], *, expected_version: int, usin
     return recorded[-1][0]
 
 
-def load(stream: UUID, *, types: Types, using: str) -> list[Recorded]:
-    """The whole stream in order; empty where there is none. Raises UnknownEvent, NotDecodable."""
+def load(stream: UUID, *, types: Types, using: str, upcasters: Upcasters = _NONE) -> list[Recorded]:
+    """The whole stream in order; empty where there is none. Raises UnknownEvent, NoWayUp, NotDecodable."""
     rows = StreamEvent.objects.using(using).filter(stream=stream).order_by("version")
-    return [_recorded(row, types) for row in rows]
+    return [_recorded(row, types, upcasters) for row in rows]
 
 
-def load_many(streams: Iterable[UUID], *, types: Types, using: str) -> dict[UUID, list[Recorded]]:
+def load_many(
+    streams: Iterable[UUID], *, types: Types, using: str, upcasters: Upcasters = _NONE
+) -> dict[UUID, list[Recorded]]:
     """Several streams at once. A stream that does not exist is left out."""
     rows = StreamEvent.objects.using(using).filter(stream__in=list(streams)).order_by("stream", "version")
     return {
-        stream: [_recorded(row, types) for row in group] for stream, group in groupby(rows, key=lambda row: row.stream)
+        stream: [_recorded(row, types, upcasters) for row in group]
+        for stream, group in groupby(rows, key=lambda row: row.stream)
     }
 
 
-def _recorded(row: StreamEvent, types: Types) -> Recorded:
+def _recorded(row: StreamEvent, types: Types, upcasters: Upcasters) -> Recorded:
     event_type = types.get(row.event_type)
-    if event_type is None or event_type.version != row.schema_version:
-        raise UnknownEvent(f"{row.stream} holds {row.event_type} version {row.schema_version}, which is not known here")
-    return Recorded(version=row.version, event=from_plain(row.data, event_type), recorded_at=row.recorded_at)
+    if event_type is None:
+        raise UnknownEvent(f"{row.stream} holds {row.event_type}, which is not known here")
+    data = upcast(
+        row.data, name=row.event_type, version=row.schema_version, wanted=event_type.version, upcasters=upcasters
+    )
+    return Recorded(version=row.version, event=from_plain(data, event_type), recorded_at=row.recorded_at)
+
+
+def streams_after(stream: UUID | None, *, limit: int, using: str) -> list[UUID]:
+    """The next streams in order of their id: every stream there is, a page at a time."""
+    rows = StreamEvent.objects.using(using).filter(version=1).order_by("stream")
+    if stream is not None:
+        rows = rows.filter(stream__gt=stream)
+    return list(rows.values_list("stream", flat=True)[:limit])

@@ -63,3 +63,14 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_WITH_COUNTER if sequence is None else _WITH_SEQUENCE, row)
+
+
+def traces_of(subject: str, *, using: str) -> dict[int, str]:
+    """The trace id under which each event of a subject became true, by sequence; without those that had none."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT sequence, split_part(traceparent, '-', 2) FROM messaging_outboxmessage"
+            " WHERE subject = %s AND traceparent IS NOT NULL",
+            [subject],
+        )
+        return dict(cursor.fetchall())

@@ -147,3 +147,9 @@ def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:
     ended = (SagaRun.COMPLETED, SagaRun.COMPENSATED)
     rows = SagaRun.objects.using(using).filter(subject__in=subjects).exclude(state__in=ended)
     return frozenset(rows.values_list("subject", flat=True))
+
+
+def logs_of(subjects: list[UUID], *, using: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The definition and the noted tries of each run of these subjects."""
+    rows = SagaRun.objects.using(using).filter(subject__in=subjects).order_by("created_at")
+    return list(rows.values_list("definition", "log"))

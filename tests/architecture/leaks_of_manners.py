@@ -131,6 +131,13 @@ OF_MANNERS = (
         noticed_by=by("too_long"),
     ),
     Leak(
+        what="the shape gets a new name that no other wall knows of",
+        file="importlinter.ini",
+        instead_of="    (queries)\n",
+        code="    (queries) | (prices)\n",
+        noticed_by=by("domain_code_is_listed"),
+    ),
+    Leak(
         what="a capability promises nothing",
         file="runtime/timers/__init__.py",
         instead_of="Work that comes due by itself is done, ",

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from django.db.models import QuerySet
 
+from tests.architecture.shape import ENTRY_POINTS, domain_code
 from tests.architecture.source import Source, argument, calls, dotted, last_name, matches, sources
-
-DOMAIN_CODE = {"service", "sagas", "queries", "repository", "books", "sandbox", "aggregate", "gateways", "models"}
-ENTRY_POINTS = {"urls", "views", "handlers", "tasks", "admin", "serializers"}
 
 OTHER_CLOCKS = {
     ("apps/payments/sandbox.py", "time.time"): "the provider outside has a clock of its own, which signs its webhooks",
@@ -223,4 +221,5 @@ def _does_nothing(body: list[ast.stmt]) -> bool:
 
 
 def _domain_code(root: Path) -> Iterator[Source]:
-    return (file for file in sources(root, "apps") if file.module in DOMAIN_CODE and not file.is_migration)
+    names = domain_code(root)
+    return (file for file in sources(root, "apps") if file.module in names and not file.is_migration)

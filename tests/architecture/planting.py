@@ -38,6 +38,7 @@ RULES: dict[str, Rule] = {
         shape.names_that_say_nothing,
         shape.too_long,
         shape.same_files_in_every_domain,
+        shape.domain_code_is_listed,
         shape.promises,
         shape.contracts_are_all_known,
         contract_shape.sections_in_order,

@@ -13,6 +13,10 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 """Beyond these a test fails. What is beyond the next two asks to be looked at."""
 LONG_FILE, LONG_FUNCTION = 300, 40
 
+ENTRY_POINTS = {"urls", "views", "handlers", "tasks", "admin", "serializers"}
+OPEN_TO_VIEWS = {"service", "aggregate", "gateways"}
+"""The service, and plain Python that asks no database."""
+
 _DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "core", "misc", "shared", "tools", "lib"}
 
 
@@ -66,11 +70,35 @@ def same_files_in_every_domain(root: Path) -> list[str]:
 
 def app_shape(root: Path) -> tuple[set[str], set[str]]:
     """What every app has, and what an app may have, as importlinter.ini says it."""
-    ini = ConfigParser()
-    ini.read(root / "importlinter.ini")
-    names = re.findall(r"\(?\w+\)?", ini["importlinter:contract:app-shape"]["layers"])
+    names = re.findall(r"\(?\w+\)?", _ini(root)["importlinter:contract:app-shape"]["layers"])
     optional = {name.strip("()") for name in names if name.startswith("(")}
     return {name for name in names if not name.startswith("(")}, optional
+
+
+def _ini(root: Path) -> ConfigParser:
+    ini = ConfigParser()
+    ini.read(root / "importlinter.ini")
+    return ini
+
+
+def domain_code(root: Path) -> set[str]:
+    """What of an app is neither an entry point nor made for Django."""
+    required, optional = app_shape(root)
+    return (required | optional) - ENTRY_POINTS - {"apps", "migrations"}
+
+
+def domain_code_is_listed(root: Path) -> list[str]:
+    """A name that is new in the shape stands in the two contracts of importlinter.ini that list domain code, too."""
+    ini = _ini(root)
+    lists = {
+        "views-stay-thin": (ini["importlinter:contract:views-stay-thin"]["forbidden_modules"], OPEN_TO_VIEWS),
+        "domain-knows-no-transport": (ini["importlinter:contract:domain-knows-no-transport"]["source_modules"], set()),
+    }
+    return [
+        f"importlinter.ini:0 {contract} does not list {name}"
+        for contract, (listed, exempt) in lists.items()
+        for name in sorted(domain_code(root) - exempt - set(re.findall(r"apps\.\*\.(\w+)", listed)))
+    ]
 
 
 def capabilities(root: Path) -> list[str]:

@@ -62,11 +62,11 @@ def test_a_field_with_a_default_may_be_missing() -> None:
 def test_a_default_that_is_made_anew_each_time_is_not_shared() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Basket:
-        items: list[str] = field(default_factory=list)
+        items: list[str] = field(default_factory=lambda: ["a bag"])
 
     first, second = decode("{}", Basket), decode("{}", Basket)
 
-    assert first == second == Basket()
+    assert first == second == Basket(items=["a bag"])
     assert first.items is not second.items
 
 

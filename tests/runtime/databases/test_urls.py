@@ -40,7 +40,8 @@ def test_a_roles_url_leads_to_the_same_database_under_another_name() -> None:
 
 def test_an_administrators_password_does_not_get_into_a_roles_url() -> None:
     assert "letmein" not in role_url(ADMIN, "orders", SECRET)
-    assert "letmein" not in role_url("postgresql://admin:let%40me@in@db.example/shop", "orders", SECRET)
+    expected = f"postgresql://orders:{role_password('orders', SECRET)}@db.example/shop"
+    assert role_url("postgresql://admin:letmein@twice@db.example/shop", "orders", SECRET) == expected
 
 
 def test_a_url_becomes_djangos_settings() -> None:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import transaction
 
 from runtime.databases.clock import Now, database_time
-from runtime.messaging import publish
+from runtime.messaging import broker, publish
 from runtime.messaging.models import OutboxMessage
 from runtime.messaging.relay import Relay
 from tests.runtime.messaging import wire
 from tests.runtime.messaging.small_world import Happened
 from tests.together import wait_until
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+ONE_BATCH = """
+import django
+django.setup()
+from config.celery import app
+from runtime.messaging.relay import Relay
+Relay(app=app, domain="orders").publish_batch()
+"""
 
 
 @pytest.fixture
@@ -98,7 +114,6 @@ def test_what_was_sent_before_the_broker_went_is_marked_and_the_rest_waits(world
     relay = Relay(app=cable.app(), domain="orders")
     for number in (1, 2, 3):
         tell("a", number)
-    from runtime.messaging import broker
 
     def write_and_cut(envelope):
         if envelope.sequence == 2:
@@ -118,3 +133,28 @@ def test_what_was_sent_before_the_broker_went_is_marked_and_the_rest_waits(world
     wait_until(lambda: relay.publish_batch() or all(row.published_at for row in rows()))
     assert numbers() == [1, 2, 3]
     assert not OutboxMessage.objects.using("orders").filter(due_at__gt=Now()).exists()
+
+
+def test_a_relay_that_dies_between_sending_and_marking_is_followed_by_one_that_sends_the_same_again(world):
+    tell("a", 1)
+    tell("a", 2)
+    settings = "tests.runtime.messaging.worker_settings"
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": settings, "CRASH_AT": "relay.after_publish_before_mark"}
+    died = subprocess.run(
+        [sys.executable, "-c", ONE_BATCH],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    sent = wire.events("inventory")
+    assert [event["sequence"] for event in sent] == [1, 2]
+    assert nobody_was_blamed()
+
+    follower = Relay(app=wire.direct(), domain="orders")
+    wait_until(lambda: follower.publish_batch() or all(row.published_at for row in rows()))
+
+    assert wire.events("inventory") == sent

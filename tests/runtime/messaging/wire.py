@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from celery import Celery
+from django.conf import settings
 from kombu import Connection
 
 from runtime.messaging.broker import queue_of
@@ -21,10 +22,21 @@ def broker_url() -> str:
     return os.environ["BROKER_URL"]
 
 
+def direct() -> Celery:
+    """An application that reaches the broker as it is."""
+    return Celery("no wire", broker=broker_url(), set_as_current=False)
+
+
 def empty_broker() -> None:
     """Queues, messages and bindings are gone, as after a restart without a disk."""
     with redis.Redis.from_url(broker_url()) as client:
         client.flushdb()
+
+
+def is_idle() -> bool:
+    """Whether no message is in a queue, or out with a worker that has not acknowledged it."""
+    with redis.Redis.from_url(broker_url()) as client:
+        return not client.hlen("unacked") and not any(client.llen(queue) for queue in settings.DOMAIN_ALIASES)
 
 
 def take_all(consumer: str) -> list[Any]:
