@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test check clean distclean
+.PHONY: help setup setup-dev demo up down test proof check clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -26,6 +26,9 @@ down: ## Stop what runs, also what a crashed run left behind
 
 test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 2 $(ARGS)
+
+proof: setup-dev ## The long proofs: nine months of sales, a million products (ARGS= adds arguments for pytest)
+	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs $(ARGS)
 
 check: setup-dev ## Lint, formatting, types, import walls, missing migrations, OpenAPI drift
 	$(PYTHON_IN_VENV) -m ruff check .

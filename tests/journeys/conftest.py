@@ -21,6 +21,7 @@ import psycopg2
 import pytest
 import urllib3
 
+from runtime.databases.urls import role_url
 from runtime.embedded.placement import discard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ class Shop:
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
-        self._environ = {
+        self.environ = {
             **{name: value for name, value in os.environ.items() if not name.endswith("_URL")},
             "STATE_DIR": str(folder),
             "PORT": "0",
@@ -51,13 +52,20 @@ class Shop:
             **environ,
         }
         for name in ("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY"):
-            self._environ.pop(name, None)
+            self.environ.pop(name, None)
         self._http = urllib3.PoolManager(maxsize=64, retries=False, timeout=30.0)
+
+    root = ROOT
+
+    def owner_url(self, domain: str) -> str:
+        """The login of the role that owns a domain's schema."""
+        secret = json.loads((self.folder / "secrets.json").read_text())["SECRET_KEY"]
+        return role_url(self.run["databases"][domain], f"{domain}_owner", secret)
 
     def start(self) -> None:
         log = (self.folder / "up.log").open("wb")
         self._up = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], cwd=ROOT, env=self._environ, stdout=log, stderr=log
+            [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
         )
         wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=90)
         assert self._up.poll() is None, (self.folder / "up.log").read_text()
@@ -79,11 +87,11 @@ class Shop:
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
-            env=self._environ,
+            env=self.environ,
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=3600,
         )
 
     def pid(self, name: str) -> int:

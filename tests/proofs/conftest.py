@@ -1,0 +1,43 @@
+"""Proofs take minutes: `make proof` runs them, `make test` leaves them out."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_spec = importlib.util.spec_from_file_location(
+    "journeys_shop", Path(__file__).resolve().parents[1] / "journeys/conftest.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+journeys = importlib.util.module_from_spec(_spec)
+sys.modules["journeys_shop"] = journeys
+_spec.loader.exec_module(journeys)
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
+
+
+@pytest.fixture(scope="module")
+def own_shop() -> Iterator[Any]:
+    yield from journeys._running()
+
+
+@pytest.fixture(scope="session")
+def histories() -> tuple[Path, Path]:
+    """The first week and the first nine months of a real shop's sales."""
+    files = (DATA / "online_retail_2010-12_week1.csv.xz", DATA / "online_retail_2010-12_2011-08.csv.xz")
+    if not all(file.exists() for file in files):
+        pytest.skip("the sales history is not here: shared/data beside the checkout")
+    return files
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.proof)
+            item.add_marker(pytest.mark.timeout(3600))
