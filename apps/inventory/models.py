@@ -16,6 +16,11 @@ from contracts.inventory import Line
 from runtime.databases.clock import Now
 
 
+def _words(column: str) -> models.Func:
+    """Dashes, dots and underscores part words here; PostgreSQL's parser would read M-07 as M and minus seven."""
+    return models.Func(models.F(column), models.Value("-._"), models.Value("   "), function="translate")
+
+
 class Product(models.Model):
     sku = models.CharField(primary_key=True, max_length=64)
     name = models.CharField(max_length=200)
@@ -27,7 +32,7 @@ class Product(models.Model):
     """Keepers are told when no more than so many units are available."""
     created_at = models.DateTimeField(db_default=Now())
     search = models.GeneratedField(
-        expression=SearchVector("sku", "name", config="simple"),
+        expression=SearchVector(_words("sku"), _words("name"), config="simple"),
         output_field=SearchVectorField(),
         db_persist=True,
     )
