@@ -39,6 +39,9 @@ check: setup-dev ## Lint, formatting, types, import walls, missing migrations, O
 	$(MANAGE) check
 	$(MANAGE) openapi --check
 
+bench: setup ## Measure what an order costs (ROUNDS=5 ORDERS=500 CONCURRENCY=1,8); writes bench.json and bench.svg
+	@$(PYTHON_IN_VENV) -m benchmarks
+
 setup: ## Make .venv and install what it takes to run
 	@scripts/setup.sh run
 

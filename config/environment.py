@@ -11,11 +11,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from config.mail import BadMailUrl, MailSettings, mail_settings
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
 from runtime.embedded.state import read_run, secrets, state_dir
+from runtime.http.counters import BadLimit, parse_limit
 
 DOMAINS = ("users", "inventory", "payments", "orders")
 """In the order in which they may be set up; orders calls the other three."""
@@ -58,6 +61,10 @@ class Environment:
     publish_all: bool
     log_format: str
     web_threads: int
+    inside_port: int | None
+    public_url: str
+    mail: MailSettings
+    mail_from: str
 
     @property
     def databases_known(self) -> bool:
@@ -84,8 +91,8 @@ def read(environ: Mapping[str, str]) -> Environment:
             for domain in DOMAINS
         },
         admin_databases=admins,
-        broker_url=environ.get("BROKER_URL") or run.get("broker"),
-        cache_url=environ.get("CACHE_URL") or run.get("cache"),
+        broker_url=_server(environ, "BROKER_URL", ("redis", "rediss", "amqp", "amqps")) or run.get("broker"),
+        cache_url=_server(environ, "CACHE_URL", ("redis", "rediss")) or run.get("cache"),
         secret_key=secret_key,
         jwt_signing_key=own.get("JWT_SIGNING_KEY"),
         service_key=own["SERVICE_KEY"],
@@ -95,12 +102,16 @@ def read(environ: Mapping[str, str]) -> Environment:
         shop_currency=_currency(environ),
         order_budget=_duration(environ, "ORDER_BUDGET", "3s"),
         provider_timeout=_duration(environ, "PROVIDER_TIMEOUT", "10s"),
-        rate_limit_anonymous=environ.get("RATE_LIMIT_ANONYMOUS", "100/15m"),
-        rate_limit_user=environ.get("RATE_LIMIT_USER", "600/1m"),
-        trusted_proxies=_words(environ, "TRUSTED_PROXIES", ""),
+        rate_limit_anonymous=_limit(environ, "RATE_LIMIT_ANONYMOUS", "100/15m"),
+        rate_limit_user=_limit(environ, "RATE_LIMIT_USER", "600/1m"),
+        trusted_proxies=_networks(environ, "TRUSTED_PROXIES"),
         publish_all=_flag(environ, "PUBLISH_ALL"),
         log_format=_choice(environ, "LOG_FORMAT", ("console", "json")),
         web_threads=_whole(environ, "WEB_THREADS", 8),
+        inside_port=_port(environ, "INSIDE_PORT", "0") or None,
+        public_url=_public_url(environ, run),
+        mail=_mail(environ, folder),
+        mail_from=_mail_from(environ),
     )
 
 
@@ -124,12 +135,13 @@ def _runtime_url(environ: Mapping[str, str], run: Mapping[str, Any], domain: str
     name = f"{domain.upper()}_DATABASE_URL"
     own, shared = environ.get(name), environ.get("DATABASE_URL")
     try:
-        if own:
-            return own if url_user(own) == domain else role_url(own, domain, secret_key)
-        if shared:
-            return role_url(shared, domain, secret_key)
-    except BadDatabaseUrl as error:
-        raise BadSetting(name if own else "DATABASE_URL", "…", str(error)) from None
+        if url := own or shared:
+            connection_settings(url)
+            return url if own and url_user(url) == domain else role_url(url, domain, secret_key)
+    except ValueError as error:
+        # Only our own words are repeated: others may quote a part of the password.
+        wanted = str(error) if isinstance(error, BadDatabaseUrl) else "its host or port cannot be read"
+        raise BadSetting(name if own else "DATABASE_URL", "…", wanted) from None
     known: dict[str, str] = run.get("databases", {})
     return known.get(domain)
 
@@ -147,11 +159,36 @@ def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
     return environ.get("SANDBOX_WEBHOOK_URL") or f"{base}/api/payments/webhooks/sandbox"
 
 
+def _public_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
+    """Where people find us: what links in letters begin with."""
+    given = environ.get("PUBLIC_URL")
+    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
+        raise BadSetting("PUBLIC_URL", given, "it is an http or https address, as in https://shop.example")
+    return (given or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/")
+
+
+def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
+    try:
+        return mail_settings(environ.get("EMAIL_URL", ""), default_folder=folder / "mail")
+    except BadMailUrl as error:
+        # There may be a password in it.
+        raise BadSetting("EMAIL_URL", "…", str(error)) from None
+
+
+def _mail_from(environ: Mapping[str, str]) -> str:
+    value = environ.get("EMAIL_FROM") or "Mitosis <shop@localhost>"
+    if not re.fullmatch(r"[^<>@\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+", value):
+        raise BadSetting("EMAIL_FROM", value, "it is an e-mail address, as in Shop <orders@shop.example>")
+    return value
+
+
 def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
     words = _words(environ, "DOMAINS", ",".join(DOMAINS))
     for word in words:
         if word not in DOMAINS:
             raise BadSetting("DOMAINS", environ["DOMAINS"], f"{word!r} is none of {', '.join(DOMAINS)}")
+    if not words:
+        raise BadSetting("DOMAINS", environ["DOMAINS"], f"it names some of {', '.join(DOMAINS)}")
     return tuple(domain for domain in DOMAINS if domain in words)
 
 
@@ -168,9 +205,42 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     value = environ.get(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
         raise BadSetting(name, value, "it is a whole number from 1")
     return int(value)
+
+
+def _port(environ: Mapping[str, str], name: str, default: str) -> int:
+    value = environ.get(name) or default
+    if not re.fullmatch(r"[0-9]{1,5}", value) or int(value) > 65535:
+        raise BadSetting(name, value, "it is a whole number up to 65535")
+    return int(value)
+
+
+def _server(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    value = environ.get(name)
+    if value and value.partition("://")[0] not in schemes:
+        raise BadSetting(name, "…", f"it begins with {', '.join(f'{scheme}://' for scheme in schemes)}")
+    return value
+
+
+def _limit(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = environ.get(name, default)
+    try:
+        parse_limit(value)
+    except BadLimit:
+        raise BadSetting(name, value, "write count/time, as in 100/15m, or off") from None
+    return value
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    words = _words(environ, name, "")
+    for word in words:
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise BadSetting(name, environ[name], f"{word!r} is no address and no network, as in 10.0.0.0/8") from None
+    return words
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

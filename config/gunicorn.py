@@ -1,6 +1,9 @@
 """The web server. Addresses come from the command line or PORT; what is measured and decided stands here."""
 
 import os
+import shutil
+from pathlib import Path
+from typing import Any
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -15,3 +18,18 @@ keepalive = 5
 # Two servers of one user would fight over the one socket in the home directory.
 control_socket_disable = True
 accesslog = None
+
+# Each worker process counts for itself, in files of its own here; /metrics adds them up.
+counts = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.get('STATE_DIR') or 'var'}/metrics"))
+
+
+def on_starting(server: Any) -> None:
+    """What an earlier run counted is over."""
+    shutil.rmtree(counts, ignore_errors=True)
+    counts.mkdir(parents=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from config.console import UNFOLD as UNFOLD
 from config.environment import DOMAINS, ENVIRONMENT, django_database
 from runtime.telemetry.logs import logging_config
 
@@ -16,6 +17,11 @@ INSTALLED_APPS = [
     # Their tables are never made: roles and permissions are code (contracts/users.py), identity is a token.
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    # The console: our templates before Unfold's, and Unfold's before Django's.
+    "runtime.console",
+    "unfold.apps.BasicAppConfig",
+    "runtime.console.apps.AdminConfig",
+    "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -30,6 +36,7 @@ INSTALLED_APPS = [
     "runtime.eventstore",
     "runtime.saga",
     "runtime.idempotency",
+    "runtime.audit",
     *(f"apps.{domain}" for domain in HOSTED_DOMAINS),
 ]
 
@@ -39,10 +46,12 @@ ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
-AUTH_USER_MODEL = "users.User"
+# Whoever is at the console, in every topology. The accounts of users are users' own and nobody else's to look at.
+AUTH_USER_MODEL = "console.Operator"
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Data -----------------------------------------------------------------------------------------------------------
@@ -53,8 +62,8 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "idempotency")
-MIGRATION_MODULES = {"auth": None, "contenttypes": None}
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "idempotency", "audit")
+MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
 
@@ -64,6 +73,7 @@ SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 EVENTS = "config.subscriptions.EVENTS"
 IDENTITY_PERMISSIONS = "contracts.users.permissions_of"
 IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
+CONSOLE_IDENTITY = "contracts.users.USERS"
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 
@@ -85,10 +95,14 @@ PUBLISH_ALL = ENVIRONMENT.publish_all
 
 MIDDLEWARE = [
     "runtime.http.request_ids.RequestIdMiddleware",
+    "runtime.http.inside.InsideMiddleware",
     "runtime.http.guard.GuardMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before the limits, which do not count whoever works for the shop.
+    "runtime.console.middleware.ConsoleMiddleware",
     "runtime.identity.authentication.IdentityMiddleware",
     "runtime.http.limits.LimitsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
 ]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["runtime.identity.authentication.BearerAuthentication"],
@@ -118,7 +132,22 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+# What answers on the inside port, and nowhere else.
+INSIDE_PORT = ENVIRONMENT.inside_port
+INSIDE_URLCONF = "config.inside_urls"
 STATIC_URL = "/static/"
 # Served as the installed apps have them: there is no step that collects them first.
 WHITENOISE_USE_FINDERS = True
@@ -138,6 +167,7 @@ RATE_LIMIT_EXEMPT = (
     "/internal",
 )
 SIGN_IN_LIMIT = "10/15m"
+MAIL_LIMIT = "10/15m"
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 
 # --- Identity -------------------------------------------------------------------------------------------------------
@@ -146,6 +176,31 @@ JWT_SIGNING_KEY = ENVIRONMENT.jwt_signing_key
 JWKS_URL = None
 SERVICE_KEY = ENVIRONMENT.service_key
 PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
+
+# --- The console ----------------------------------------------------------------------------------------------------
+
+CONSOLE_PATH = "/admin"
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+CSRF_COOKIE_PATH = CONSOLE_PATH
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "runtime.console.errors.csrf_failure"
+# Django's own sessions and their users need tables; the console's middleware does without (runtime/console).
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E410"]
+
+# --- Mail -----------------------------------------------------------------------------------------------------------
+
+PUBLIC_URL = ENVIRONMENT.public_url
+MAIL_FOLDER = ENVIRONMENT.mail.folder
+DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
+EMAIL_BACKEND = ENVIRONMENT.mail.backend
+EMAIL_HOST = ENVIRONMENT.mail.host
+EMAIL_PORT = ENVIRONMENT.mail.port
+EMAIL_HOST_USER = ENVIRONMENT.mail.user
+EMAIL_HOST_PASSWORD = ENVIRONMENT.mail.password
+EMAIL_USE_SSL = ENVIRONMENT.mail.ssl
+EMAIL_USE_TLS = ENVIRONMENT.mail.tls
+# Seconds, for each answer of the mail server.
+EMAIL_TIMEOUT = 10
 
 # --- Logs -----------------------------------------------------------------------------------------------------------
 

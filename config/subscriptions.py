@@ -13,9 +13,11 @@ from contracts._base import Event
 SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "users": (),
     "inventory": (orders.OrderShipped, orders.OrderReturned),
-    "payments": (),
-    # A payment that settles later wakes the order that waits for it; what was given back is booked on the order.
-    "orders": (payments.PaymentCaptured, payments.PaymentFailed, payments.PaymentRefunded),
+    # What operators wrote about somebody's refunds is forgotten with them.
+    "payments": (users.UserErased,),
+    # A payment that settles later wakes the order that waits for it; what was given back is booked on the order. Notes
+    # are forgotten with whom they are about.
+    "orders": (payments.PaymentCaptured, payments.PaymentFailed, payments.PaymentRefunded, users.UserErased),
 }
 
 EVENTS: tuple[type[Event], ...] = (

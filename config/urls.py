@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.conf import settings
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from config.openapi import schema_view
 from runtime.http.docs import DocsView
@@ -22,6 +26,10 @@ API: dict[str, URLResolver] = {
     domain: path("api/", include(module)) for domain, module in DOMAIN_URLS.items() if domain in settings.HOSTED_DOMAINS
 }
 
+for domain in reversed(API):
+    # Each registers its pages of the console.
+    import_module(f"apps.{domain}.admin")
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", live),
     path("health/ready", Ready.as_view()),
@@ -31,6 +39,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", DocsView.as_view()),
     *(path(f"api/{domain}/schema", schema_view([addresses])) for domain, addresses in API.items()),
     *API.values(),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
 ]
 
 handler400 = "runtime.http.problems.handler400"

@@ -111,8 +111,10 @@ def _is_right(order: OrderAudit, payments: list[PaymentAudit]) -> bool:
     captured = sum((payment.captured.amount for payment in payments), Decimal(0))
     refunded = sum((payment.refunded.amount for payment in payments), Decimal(0))
     if order.status in PAID:
+        currencies = {payment.captured.currency for payment in payments if payment.captures}
         captures = sum(payment.captures for payment in payments)
-        return captures == 1 and captured == order.total.amount and refunded == order.refunded.amount
+        is_paid = captures == 1 and captured == order.total.amount and currencies == {order.total.currency}
+        return is_paid and refunded == order.refunded.amount
     return (order.status == order_words.PENDING and not order.settled) or captured == refunded
 
 

@@ -40,14 +40,14 @@ class ContractError(Exception):
     Something a contract foresees went wrong. Never raised itself: raise one of its kinds.
 
     ``code`` is stable and travels; ``data`` holds facts for the caller and travels too; ``may_have_run`` tells
-    whether the call may have had its effect all the same. The docstring of a kind is its message.
+    whether the call may have had its effect all the same. The first paragraph of a kind's docstring is its message.
     """
 
     code: ClassVar[str] = "error"
     may_have_run: bool = False
 
     def __init__(self, detail: str = "", **data: Any) -> None:
-        self.detail = detail or _first_line(type(self).__doc__)
+        self.detail = detail or _first_paragraph(type(self).__doc__)
         self.data: dict[str, Any] = data
         super().__init__(self.detail)
 
@@ -72,8 +72,9 @@ class DeadlineExceeded(Unavailable):
     may_have_run = False
 
 
-def _first_line(doc: str | None) -> str:
-    return " ".join((doc or "").split())
+def _first_paragraph(doc: str | None) -> str:
+    """The message; what follows it is for programmers."""
+    return " ".join((doc or "").strip().split("\n\n", 1)[0].split())
 
 
 # --- References -----------------------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class Money:
         exact = self.amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
         if exact != self.amount:
             raise InvalidMoney(f"{self.amount} has more than two decimal places")
-        if not _CURRENCY.fullmatch(self.currency):
+        if not isinstance(self.currency, str) or not _CURRENCY.fullmatch(self.currency):
             raise InvalidMoney(f"{self.currency!r} is not a currency: three capital letters, as in GBP")
         # The one place where a frozen value is touched: equal amounts then have equal text ("5" becomes "5.00").
         object.__setattr__(self, "amount", exact + Decimal(0))
@@ -161,7 +162,9 @@ class Money:
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
 
-    def _same(self, other: Money) -> Money:
+    def _same(self, other: object) -> Money:
+        if not isinstance(other, Money):
+            raise InvalidMoney(f"{self} and {other!r} do not mix: the latter is no money")
         if self.currency != other.currency:
             raise InvalidMoney(f"{self} and {other} are in different currencies")
         return other

@@ -86,13 +86,21 @@ class StockAuditPage:
 
 
 class UnknownSku(Rejected):
-    """There is no active product with this sku. ``data["skus"]`` names all that are missing."""
+    """
+    There is no active product with this sku.
+
+    ``data["skus"]`` names all that are missing.
+    """
 
     code: ClassVar[str] = "unknown_sku"
 
 
 class OutOfStock(Rejected):
-    """Too few units are available. ``data["skus"]`` names the products. Nothing was reserved."""
+    """
+    Too few units are available. Nothing was reserved.
+
+    ``data["skus"]`` names the products.
+    """
 
     code: ClassVar[str] = "out_of_stock"
 

@@ -57,8 +57,9 @@ class OrderAudit:
     """
     One order as V1, V9 and V12 read it.
 
-    ``refunded``: what the order's own books say was given back of it. ``gapless``: its stream has versions 1 to n. ``folded``: the stream, folded, equals the read model. ``settled``:
-    no process is still working on it. ``keys``: how many idempotency keys lead to it.
+    ``refunded``: what the order's own books say was given back of it. ``gapless``: its stream has versions 1 to n.
+    ``folded``: the stream, folded, equals the read model. ``settled``: no process is still working on it. ``keys``:
+    how many idempotency keys lead to it.
     """
 
     order_id: UUID

@@ -127,7 +127,11 @@ class PaymentUnknown(Rejected):
 
 
 class RefundTooLarge(Rejected):
-    """This is more than is left of the payment. ``data["left"]`` says how much is."""
+    """
+    This is more than is left of the payment.
+
+    ``data["left"]`` says how much is.
+    """
 
     code: ClassVar[str] = "refund_too_large"
 

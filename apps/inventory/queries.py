@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connections
-from django.db.models import Q, Sum
+from django.db.models import Count, F, Q, Sum
 
-from apps.inventory.models import Product, Stock, StockMovement
+from apps.inventory.models import Product, Reservation, Stock, StockMovement
 from contracts.inventory import QuotedProduct, StockAudit, StockAuditPage, StockMoment, UnknownSku
 from runtime.databases import keyset
+from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.transactions import snapshot
 
@@ -32,16 +33,21 @@ def quote(skus: Sequence[str]) -> tuple[QuotedProduct, ...]:
 
 def products(*, search: str, page: PageRequest) -> Page[Product]:
     rows = Product.objects.using(ALIAS).filter(active=True).defer("search")
-    if words := _WORD.findall(search):
-        # Each word may be the beginning of one in the name or the sku; the simple configuration stems nothing.
-        beginnings = " & ".join(f"{word}:*" for word in words[:MOST_WORDS])
-        rows = rows.filter(search=SearchQuery(beginnings, config="simple", search_type="raw"))
+    if words := words_of(search):
+        rows = rows.filter(search=words)
         found = list(rows.values_list("pk", flat=True)[: FEW + 1])
         if len(found) <= FEW:
             # Few: the index of words has found them all, and they are put in order. (Many: walking in order meets
             # some soon. The planner would walk for few as well, since it takes any unknown beginning for a common one.)
             rows = Product.objects.using(ALIAS).filter(pk__in=found).defer("search")
     return keyset.slice(rows, field="sku", descending=False, request=page)
+
+
+def words_of(search: str) -> SearchQuery | None:
+    """Each word may be the beginning of one in the name or the sku; None where there is none to look for."""
+    words = _WORD.findall(search)[:MOST_WORDS]
+    # The simple configuration stems nothing.
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw") if words else None
 
 
 def product(sku: str) -> Product:
@@ -56,6 +62,26 @@ def stock(sku: str) -> Stock:
     if found is None:
         raise UnknownSku(skus=[sku])
     return found
+
+
+def latest_movements(sku: str, *, limit: int) -> list[StockMovement]:
+    return list(StockMovement.objects.using(ALIAS).filter(sku=sku).order_by("-id")[:limit])
+
+
+def count_of_shelf() -> dict[str, int]:
+    """How many products are sold, how many of these are low, and how many are out."""
+    on_sale = Stock.objects.using(ALIAS).filter(sku__active=True)
+    available = F("on_hand") - F("reserved")
+    return on_sale.alias(left=available).aggregate(
+        active=Count("sku"),
+        low=Count("sku", filter=Q(left__gt=0, left__lte=F("sku__low_at"))),
+        out=Count("sku", filter=Q(left__lte=0)),
+    )
+
+
+def count_overdue() -> int:
+    """Reservations that are held for longer than they should be."""
+    return Reservation.objects.using(ALIAS).filter(state=Reservation.HELD, expires_at__lte=Now()).count()
 
 
 def history(order_id: UUID) -> tuple[StockMoment, ...]:

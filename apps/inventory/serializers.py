@@ -39,10 +39,13 @@ class ProductChangeSerializer(StrictSerializer):
 
 
 class AvailableSerializer(StrictSerializer):
-    """Stock as everybody may see it."""
+    """Stock as everybody may see it; its keepers see the whole balance."""
 
     sku = TextField()
+    on_hand = WholeNumberField(required=False, help_text="For keepers only, as are the next ones.")
+    reserved = WholeNumberField(required=False)
     available = WholeNumberField()
+    sold = WholeNumberField(required=False)
 
 
 class StockSerializer(StrictSerializer):

@@ -1,1 +1,259 @@
-"""The console's pages of orders: none yet."""
+"""The console's pages of orders: what is known of an order, and what may be done to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from apps.orders import queries
+from apps.orders.aggregate import EVENT_TYPES
+from apps.orders.models import Order
+from apps.orders.service import SERVICE
+from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED
+from runtime.codec import encode
+from runtime.console.actions import Action
+from runtime.console.figures import Figure, count
+from runtime.console.filters import value_filter
+from runtime.console.forms import ActionForm, prose, text
+from runtime.console.machinery import register_machinery, runs_of
+from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
+from runtime.console.records import Records, address_of_list
+from runtime.console.site import console
+
+TONES = {
+    PENDING: "open",
+    CONFIRMED: "news",
+    SHIPPED: "news",
+    DELIVERED: "good",
+    CANCELLED: "bad",
+    RETURNED: "plain",
+}
+
+
+# --- What may be done -----------------------------------------------------------------------------------------------
+
+
+class _OrderAction(Action[Order]):
+    def facts(self, row: Order) -> Mapping[str, Any]:
+        return {"status": row.status, "reason": row.reason, "version": row.version, "total": str(row.total_amount)}
+
+
+class CancelForm(ActionForm):
+    reason = prose("Reason", longest=2000, help_text="Kept with the order, for whoever asks later.")
+
+
+class Cancel(_OrderAction):
+    name = "cancel"
+    title = "Cancel order"
+    icon = "cancel"
+    permission = "orders.cancel_any"
+    form = CancelForm
+    dangerous = True
+
+    def is_legal(self, row: Order) -> bool:
+        return row.status in {PENDING, CONFIRMED}
+
+    def preview(self, row: Order) -> Sequence[str]:
+        if row.status == PENDING:
+            return (
+                "The order is cancelled at once. Whatever is placing it finds that and stops.",
+                "What was held or taken for it by then is given back, within a minute.",
+            )
+        return (
+            "The order is cancelled at once and cannot be taken up again.",
+            "Its units go back on sale.",
+            f"{row.total_amount} goes back to the customer, within a minute.",
+        )
+
+    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
+        SERVICE.cancel(order_id=row.id, reason=given["reason"])
+        return "The order is cancelled. Money and stock follow."
+
+
+class ShipForm(ActionForm):
+    carrier = text("Carrier", longest=100)
+    tracking_number = text("Tracking number", longest=100)
+
+
+class Ship(_OrderAction):
+    name = "ship"
+    title = "Ship order"
+    icon = "local_shipping"
+    permission = "orders.fulfil"
+    form = ShipForm
+
+    def is_legal(self, row: Order) -> bool:
+        return bool(row.status == CONFIRMED)
+
+    def preview(self, row: Order) -> Sequence[str]:
+        units = sum(line.quantity for line in row.lines)
+        return (
+            "The order is shipped, and can no longer be cancelled.",
+            f"Its {units} reserved unit{'s' if units != 1 else ''} leave the shelf and count as sold.",
+        )
+
+    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
+        SERVICE.ship(order_id=row.id, carrier=given["carrier"], tracking_number=given["tracking_number"])
+        return f"The order is shipped with {given['carrier']}."
+
+
+class Deliver(_OrderAction):
+    name = "deliver"
+    title = "Mark as delivered"
+    icon = "task_alt"
+    permission = "orders.fulfil"
+
+    def is_legal(self, row: Order) -> bool:
+        return bool(row.status == SHIPPED)
+
+    def preview(self, row: Order) -> Sequence[str]:
+        return ("The order is delivered. From then on it can be returned.",)
+
+    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
+        SERVICE.deliver(order_id=row.id)
+        return "The order is delivered."
+
+
+# --- What is shown --------------------------------------------------------------------------------------------------
+
+
+@admin.register(Order)
+class OrderPages(Records):
+    offers = (Ship(), Deliver(), Cancel())
+    list_display = ("brief", "state", "sum", "units", "buyer", "reason", "created_at")
+    list_display_links = ("brief",)
+    list_filter = (value_filter("status", "status", list(TONES)), "created_at")
+    search_ids = ("id", "user_id")
+    search_fields = ("id",)
+    search_help_text = "An order's id, a customer's id, or a sku"
+    ordering = ("-id",)
+    fields = ("number", "state", "reason", "sum", "customer", "version", "created_at", "updated_at")
+    readonly_fields = ("number", "state", "sum", "customer")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        if not search_term or self.is_id(search_term):
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(items__contains=[{"sku": search_term.strip()}]), False
+
+    def panels(self, row: Order) -> Sequence[Panel]:
+        return (_lines(row), _returns(row), _stream(row), *runs_of(row.id, using="orders"), _notes(row), _links(row))
+
+    @admin.display(description="order", ordering="id")
+    def brief(self, row: Order) -> SafeString:
+        return short(row.id)
+
+    @admin.display(description="id")
+    def number(self, row: Order) -> SafeString:
+        return code(row.id)
+
+    @admin.display(description="status", ordering="status")
+    def state(self, row: Order) -> SafeString:
+        return badge(row.status, TONES.get(row.status, "plain"))
+
+    @admin.display(description="total", ordering="total")
+    def sum(self, row: Order) -> str:
+        return str(row.total_amount)
+
+    @admin.display(description="units")
+    def units(self, row: Order) -> int:
+        return sum(line.quantity for line in row.lines)
+
+    @admin.display(description="customer", ordering="user_id")
+    def buyer(self, row: Order) -> SafeString:
+        return link(address_of_list("users", "user", q=str(row.user_id)), short(row.user_id))
+
+    @admin.display(description="customer")
+    def customer(self, row: Order) -> SafeString:
+        return link(address_of_list("users", "user", q=str(row.user_id)), row.user_id)
+
+
+def _lines(row: Order) -> Panel:
+    return Panel(
+        title="Lines",
+        headers=("Sku", "Product", "Quantity", "Unit price", "Sum"),
+        rows=[
+            (
+                link(address_of_list("inventory", "product", q=line.sku), line.sku),
+                line.name,
+                line.quantity,
+                line.unit_price,
+                line.unit_price * line.quantity,
+            )
+            for line in row.lines
+        ],
+    )
+
+
+def _returns(row: Order) -> Panel:
+    rows = [
+        (code(made.return_id), ", ".join(f"{line.quantity} x {line.sku}" for line in made.items), made.refund)
+        for made in row.returned
+    ]
+    return Panel(title="Returns", headers=("Return", "Came back", "Refund"), rows=rows, empty="Nothing came back.")
+
+
+def _stream(row: Order) -> Panel:
+    recorded = SERVICE.events(order_id=row.id, user_id=None)
+    return Panel(
+        title="Stream",
+        headers=("Version", "Event", "Recorded at (UTC)", "Data"),
+        rows=[
+            (
+                entry.version,
+                entry.event.name,
+                moment(entry.recorded_at),
+                json_block(encode(entry.event, EVENT_TYPES[entry.event.name]).decode()),
+            )
+            for entry in recorded
+        ],
+    )
+
+
+def _notes(row: Order) -> Panel:
+    rows = [(moment(note.written_at), note.kind, note.text) for note in queries.notes(row.id)]
+    return Panel(title="Notes", headers=("Written at (UTC)", "About", "Text"), rows=rows, empty="Nobody wrote any.")
+
+
+def _links(row: Order) -> Panel:
+    order_id = str(row.id)
+    return Panel(
+        title="Elsewhere",
+        headers=("What", "Where"),
+        rows=[
+            ("What was paid for it", link(address_of_list("payments", "payment", q=order_id), "Payments")),
+            ("What was held for it", link(address_of_list("inventory", "reservation", q=order_id), "Reservations")),
+            ("What was moved for it", link(address_of_list("inventory", "stockmovement", q=order_id), "Stock moved")),
+            ("What was told of it", link(address_of_list("orders", "outboxmessage", q=order_id), "Events told")),
+            ("What operators did to it", link(address_of_list("orders", "auditentry", q=order_id), "Audit")),
+        ],
+    )
+
+
+def _figures() -> list[Figure]:
+    counts = queries.count_by_status()
+    return [
+        *(
+            count(status.capitalize(), counts.get(status, 0), address_of_list("orders", "order", status=status))
+            for status in TONES
+        ),
+        *(
+            count(
+                f"Refused: {reason.replace('_', ' ')}",
+                number,
+                address_of_list("orders", "order", status=CANCELLED, reason=reason),
+                note="since the shop opened",
+            )
+            for reason, number in queries.count_by_refusal().items()
+        ),
+    ]
+
+
+console().figures.add("orders", _figures)
+register_machinery("orders")

@@ -44,7 +44,11 @@ class WrongStatus(Rejected):
 
 
 class NotReturnable(Rejected):
-    """More units are to be returned than there are left. ``data["skus"]`` names the products."""
+    """
+    More units are to be returned than there are left.
+
+    ``data["skus"]`` names the products.
+    """
 
     code: ClassVar[str] = "not_returnable"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.orders.service import SERVICE
 from contracts.payments import PaymentCaptured, PaymentFailed, PaymentRefunded
+from contracts.users import UserErased
 from runtime.messaging import Handlers
 
 
@@ -15,10 +16,15 @@ def payment_refunded(event: PaymentRefunded) -> None:
     SERVICE.refund_booked(order_id=event.order_id, refund_id=event.refund_id, amount=event.amount)
 
 
+def user_erased(event: UserErased) -> None:
+    SERVICE.forget_user(user_id=event.user_id)
+
+
 HANDLERS = Handlers(
     {
         PaymentCaptured: payment_settled,
         PaymentFailed: payment_settled,
         PaymentRefunded: payment_refunded,
+        UserErased: user_erased,
     }
 )

@@ -81,3 +81,10 @@ class OrderNote(models.Model):
     kind = models.CharField(max_length=16)
     text = models.TextField()
     written_at = models.DateTimeField(db_default=Now())
+
+
+class ForgottenUser(models.Model):
+    """Somebody who was erased: nothing is written about them any more, also by a request that is still under way."""
+
+    user_id = models.UUIDField(primary_key=True)
+    forgotten_at = models.DateTimeField(db_default=Now())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from apps.orders import repository
 from apps.orders.aggregate import EVENT_TYPES, UPCASTERS
-from apps.orders.models import Order, OrderKey, OrderRefund
+from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
 from contracts import orders as contract
 from contracts._base import Money
 from runtime.databases import keyset
@@ -41,6 +41,22 @@ def orders(*, user_id: UUID | None, status: str | None, page: PageRequest) -> Pa
     if status is not None:
         rows = rows.filter(status=status)
     return keyset.slice(rows, field="id", descending=True, request=page)
+
+
+def notes(order_id: UUID) -> list[OrderNote]:
+    """What people wrote about it, in order."""
+    return list(OrderNote.objects.using(ALIAS).filter(order_id=order_id).order_by("id"))
+
+
+def count_by_status() -> dict[str, int]:
+    rows = Order.objects.using(ALIAS).values_list("status").annotate(count=Count("id"))
+    return dict(rows)
+
+
+def count_by_refusal() -> dict[str, int]:
+    """How many orders were cancelled for each reason, but for those whose owners changed their minds."""
+    rows = Order.objects.using(ALIAS).filter(status=contract.CANCELLED).exclude(reason="cancelled")
+    return dict(rows.order_by("reason").values_list("reason").annotate(count=Count("id")))
 
 
 def as_contract(row: Order) -> contract.Order:

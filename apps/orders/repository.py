@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
-from apps.orders.models import Order
+from apps.orders.models import ForgottenUser, Order, OrderNote
 from contracts.orders import OrderCreated, OrderLine, OrderReturned, OrderUnknown
 from runtime.codec import to_plain
+from runtime.databases.rows import insert_once
 from runtime.eventstore import store as eventstore
 from runtime.eventstore.store import Recorded, VersionConflict
 from runtime.messaging import publish
@@ -76,6 +77,30 @@ def change(
             if attempt == _CONFLICTS:
                 raise
     raise AssertionError("unreachable: the last attempt returned or raised")
+
+
+def write_note(order: OrderAggregate, kind: str, text: str) -> None:
+    """What somebody wrote about this order, in the caller's transaction; not once its user was forgotten."""
+    if not text:
+        return
+    assert order.user_id is not None
+    _lock_words_about(order.user_id, "pg_advisory_xact_lock_shared")
+    if not ForgottenUser.objects.using(ALIAS).filter(pk=order.user_id).exists():
+        OrderNote(order_id=order.id, kind=kind, text=text).save(using=ALIAS, force_insert=True)
+
+
+def forget_words_about(user_id: UUID) -> None:
+    """Remove all notes on this user's orders, for good, in the caller's transaction. Twice is as good as once."""
+    _lock_words_about(user_id, "pg_advisory_xact_lock")
+    insert_once(ForgottenUser(user_id=user_id), using=ALIAS)
+    orders = Order.objects.using(ALIAS).filter(user_id=user_id).values("id")
+    OrderNote.objects.using(ALIAS).filter(order_id__in=orders).delete()
+
+
+def _lock_words_about(user_id: UUID, lock: str) -> None:
+    """Whoever writes a note right now is waited for, or waits and then finds the user forgotten."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"orders.words {user_id}"])
 
 
 def row_of(order: OrderAggregate, *, created_at: datetime, updated_at: datetime) -> Order:

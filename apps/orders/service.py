@@ -15,7 +15,7 @@ from django.db import transaction
 
 from apps.orders import queries, repository
 from apps.orders.aggregate import OrderAggregate
-from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
+from apps.orders.models import Order, OrderKey, OrderRefund
 from apps.orders.rebuilding import Rebuilt, rebuild
 from apps.orders.sagas import CancelOrder, PlaceOrder, ReturnOrder
 from apps.orders.timeline import timeline
@@ -69,7 +69,11 @@ class Placed:
 
 
 class UnknownProducts(Rejected):
-    """Some lines name products that are not sold. ``data["lines"]`` has their positions, from 0."""
+    """
+    Some lines name products that are not sold.
+
+    ``data["lines"]`` has their positions, from 0.
+    """
 
     code: ClassVar[str] = "unknown_sku"
 
@@ -125,7 +129,7 @@ class Orders:
             if not insert_once(taken, using=ALIAS):
                 return None
             repository.save(order, expected_version=0)
-            self._write_note(order.id, "note", wish.note)
+            repository.write_note(order, "note", wish.note)
             data = {"userId": str(wish.user_id), "paymentMethod": wish.payment_method}
             run = start(PlaceOrder, subject=order.id, data=data)
             crashpoint("api.before_commit")
@@ -159,7 +163,7 @@ class Orders:
             if before == [CONFIRMED] and (run := start(CancelOrder, subject=order_id, data={})):
                 undo[:] = [run]
             if before in ([PENDING], [CONFIRMED]):
-                self._write_note(order_id, "cancel", reason)
+                repository.write_note(order, "cancel", reason)
 
         repository.change(order_id, decide, also=also)
         for run in undo:
@@ -189,7 +193,7 @@ class Orders:
             data = {"orderId": str(order_id), "amount": str(made.refund.amount), "currency": made.refund.currency}
             if run := start(ReturnOrder, subject=return_id, data=data):
                 started[:] = [run]
-                self._write_note(order_id, "return", reason)
+                repository.write_note(order, "return", reason)
 
         repository.change(order_id, partial(OrderAggregate.take_back, return_id=return_id, units=units), also=also)
         for run in started:
@@ -197,6 +201,13 @@ class Orders:
         return queries.order(order_id)
 
     # --- When others announce something -----------------------------------------------------------------------------
+
+    def forget_user(self, *, user_id: UUID) -> None:
+        """
+        What was written about this user's orders, in words, is forgotten, and nothing is written any more. The orders
+        stay. Called inside the inbox's transaction.
+        """
+        repository.forget_words_about(user_id)
 
     def payment_settled(self, *, order_id: UUID) -> None:
         """What the order waits for may have happened. Called inside the inbox's transaction."""
@@ -249,10 +260,6 @@ class Orders:
 
     def audit(self, *, after: str | None, limit: int) -> contract.OrderAuditPage:
         return queries.audit(after=after, limit=limit)
-
-    def _write_note(self, order_id: UUID, kind: str, text: str) -> None:
-        if text:
-            OrderNote(order_id=order_id, kind=kind, text=text).save(using=ALIAS, force_insert=True)
 
 
 SERVICE = Orders()

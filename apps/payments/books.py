@@ -18,6 +18,7 @@ from contracts._base import Money
 from contracts.payments import RefundTooLarge
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
+from runtime.idempotency.store import forget_answers
 from runtime.messaging import publish
 
 ALIAS = "payments"
@@ -179,6 +180,16 @@ def take_due_refunds(*, limit: int) -> list[Refund]:
         )
         Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_RETRY)
     return rows
+
+
+def forget_reasons(user_id: UUID) -> None:
+    """
+    Blank the reasons of refunds to this user, and forget the stored answers that repeat them, in the caller's
+    transaction. Asked for again under the same key, such an answer is made anew.
+    """
+    refunds = Refund.objects.using(ALIAS).filter(payment__user_id=user_id).exclude(reason="")
+    forget_answers(using=ALIAS, about=list(refunds.values_list("pk", flat=True)))
+    refunds.update(reason="")
 
 
 def take_in_webhook(provider: str, event_id: str) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.conf import settings
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Sum
 
 from apps.payments.gateways import Answer, ProviderSilent
 from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund
 from contracts._base import Money
-from contracts.payments import PaymentAudit, PaymentAuditPage, PaymentMoment, PaymentUnknown
+from contracts.payments import CAPTURED, PaymentAudit, PaymentAuditPage, PaymentMoment, PaymentUnknown
 from runtime.databases import keyset
 from runtime.databases.keyset import Page, PageRequest
 
@@ -116,6 +118,40 @@ def _ledger(row: Payment) -> dict[str, Any]:
         "uneven": sum(sum(line.debit - line.credit for line in entry) != 0 for entry in entries),
         "held": _money((line.debit - line.credit for line in at_provider), row.currency),
     }
+
+
+def moved_since(moment: datetime) -> tuple[Money, Money]:
+    """What was captured and what was refunded since then, in the shop's currency."""
+    rows = Movement.objects.using(ALIAS).filter(made_at__gte=moment, payment__currency=settings.SHOP_CURRENCY)
+    sums = dict(rows.values_list("kind").annotate(total=Sum("amount")))
+    captured, refunded = (sums.get(kind, Decimal("0.00")) for kind in (Movement.CAPTURE, Movement.REFUND))
+    return Money(captured, settings.SHOP_CURRENCY), Money(refunded, settings.SHOP_CURRENCY)
+
+
+def left_of(payment: Payment) -> Money:
+    """What of a payment could still be given back: nothing of one that was not captured."""
+    if payment.status != CAPTURED:
+        return Money.zero(payment.currency)
+    refunds = Refund.objects.using(ALIAS).filter(payment=payment)
+    return payment.money - _money(refunds.values_list("amount", flat=True), payment.currency)
+
+
+def count_by_status() -> dict[str, int]:
+    rows = Payment.objects.using(ALIAS).values_list("status").annotate(count=Count("id"))
+    return dict(rows)
+
+
+def owed_refunds() -> QuerySet[Refund]:
+    """The refunds of a payment that were promised and not given yet: a question inside another one about payments."""
+    return Refund.objects.using(ALIAS).filter(payment=OuterRef("pk"), done_at=None)
+
+
+def count_owed_refunds() -> int:
+    return Refund.objects.using(ALIAS).filter(done_at=None).count()
+
+
+def ledger_of(movement: Movement) -> list[LedgerLine]:
+    return list(LedgerLine.objects.using(ALIAS).filter(movement=movement).order_by("id"))
 
 
 def _money(amounts: Iterable[Decimal], currency: str) -> Money:

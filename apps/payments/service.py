@@ -8,6 +8,7 @@ silent. Whoever comes next with the same key goes on from there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from uuid import UUID
@@ -25,6 +26,8 @@ from runtime.calls import current_call
 from runtime.databases.keyset import Page, PageRequest
 from runtime.resilience import Bulkhead
 from runtime.telemetry.crashpoints import crashpoint
+
+log = logging.getLogger(__name__)
 
 GATEWAYS: Mapping[str, Callable[[], Gateway]] = {"sandbox": Sandbox}
 
@@ -68,6 +71,15 @@ class Payments:
     def audit(self, *, after: str | None, limit: int) -> contract.PaymentAuditPage:
         return queries.audit(after=after, limit=limit, look_up=self._look_up)
 
+    # --- When others announce something -----------------------------------------------------------------------------
+
+    def forget_user(self, *, user_id: UUID) -> None:
+        """
+        What operators wrote about this user's refunds, in words, is forgotten. The money's books stay. Called inside
+        the inbox's transaction.
+        """
+        books.forget_reasons(user_id)
+
     # --- From outside -----------------------------------------------------------------------------------------------
 
     def webhook(self, *, provider: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -98,7 +110,10 @@ class Payments:
         """Ask again for the refunds that are owed and due. Whether there may be more."""
         due = books.take_due_refunds(limit=20)
         for refund in due:
-            self._give_back(refund)
+            try:
+                self._give_back(refund)
+            except Exception:  # one that fails in a new way must not hold back the others
+                log.exception("refund %s could not be asked for and is tried again", refund.id)
         return len(due) == 20
 
     def _refund(self, payment: Payment, *, key: str, amount: Money, reason: str) -> Refund:

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from contracts.users import ROLES
-from runtime.http.serializers import IdField, ListField, MomentField, StrictSerializer, TextField
+from runtime.http.serializers import FlagField, IdField, ListField, MomentField, StrictSerializer, TextField
 
 
 @extend_schema_field(OpenApiTypes.EMAIL)
@@ -26,16 +26,46 @@ class EmailField(TextField):
         return super().to_internal_value(data).lower()
 
 
+class PasswordField(TextField):
+    """A password that somebody chooses."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            min_length=8,
+            max_length=128,
+            trim_whitespace=False,
+            validators=[CommonPasswordValidator().validate, NumericPasswordValidator().validate],
+            help_text="8 to 128 characters; not a common password, not digits alone.",
+            **kwargs,
+        )
+
+
 class RegisterSerializer(StrictSerializer):
     email = EmailField()
     name = TextField(max_length=200)
-    password = TextField(
-        min_length=8,
-        max_length=128,
-        trim_whitespace=False,
-        validators=[CommonPasswordValidator().validate, NumericPasswordValidator().validate],
-        help_text="8 to 128 characters; not a common password, not digits alone.",
+    password = PasswordField()
+
+
+class ChangeSerializer(StrictSerializer):
+    email = EmailField(required=False, help_text="One's own only; it has to be confirmed again.")
+    name = TextField(required=False, max_length=200)
+    password = PasswordField(required=False)
+    current_password = TextField(
+        required=False, max_length=128, trim_whitespace=False, help_text="Needed with a new password."
     )
+    active = FlagField(required=False, help_text="Needs the permission users.change_any.")
+
+
+class AddressSerializer(StrictSerializer):
+    email = EmailField()
+
+
+class MailTokenSerializer(StrictSerializer):
+    token = TextField(max_length=200, help_text="From the letter: what stands behind # in its link.")
+
+
+class NewPasswordSerializer(MailTokenSerializer):
+    password = PasswordField()
 
 
 class SignInSerializer(StrictSerializer):
@@ -57,6 +87,8 @@ class UserSerializer(StrictSerializer):
     email = TextField()
     name = TextField()
     roles = ListField(child=TextField())
+    active = FlagField()
+    email_verified = FlagField()
     created_at = MomentField()
 
 

@@ -2,67 +2,62 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import ClassVar
 from uuid import UUID
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password, make_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 
-from apps.users.models import RefreshFamily, RefreshToken, User
+from apps.users import accounts, mail, refresh_tokens
+from apps.users.accounts import (
+    ADMINISTRATOR,
+    Account,
+    BadMailToken,
+    BadRefreshToken,
+    EmailTaken,
+    EmailVerifiedAlready,
+    LastAdministrator,
+    MoreThanYours,
+    WrongPassword,
+)
+from apps.users.models import Mail, MailToken, User
 from contracts import users as contract
-from contracts._base import Rejected
-from contracts.users import BadCredentials, SessionEnded, UserInactive, UserRegistered, UserUnknown, UserUpdated
+from contracts.users import (
+    BadCredentials,
+    SessionEnded,
+    UserDeactivated,
+    UserErased,
+    UserInactive,
+    UserUnknown,
+    UserUpdated,
+)
 from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.keyset import slice as page_of
-from runtime.databases.rows import insert_once
 from runtime.identity.tokens import issue
 from runtime.messaging import publish
 
+__all__ = [
+    "SERVICE",
+    "Account",
+    "BadMailToken",
+    "BadRefreshToken",
+    "EmailTaken",
+    "EmailVerifiedAlready",
+    "LastAdministrator",
+    "MoreThanYours",
+    "TokenPair",
+    "Users",
+    "WrongPassword",
+]
+
 ALIAS = "users"
 
-REFRESH_LIFETIME = timedelta(days=14)
-REUSE_GRACE = timedelta(seconds=10)
-"""A second use within this time is a client that asked twice at once, and not a thief: it is refused, no more."""
-
 CUSTOMER = "customer"
-OPERATOR_ROLES = ("operator", "administrator")
-ADMINISTRATOR = "administrator"
-
-
-class EmailTaken(Rejected):
-    """There is an account with this e-mail address already."""
-
-    code: ClassVar[str] = "email_taken"
-
-
-class BadRefreshToken(Rejected):
-    """This refresh token is unknown, expired, used before or revoked."""
-
-    code: ClassVar[str] = "invalid_refresh_token"
-
-
-class LastAdministrator(Rejected):
-    """Nobody would be left who can change roles."""
-
-    code: ClassVar[str] = "last_administrator"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A user as the user and the shop's staff see it. Never leaves this domain but by HTTP."""
-
-    id: UUID
-    email: str
-    name: str
-    roles: tuple[str, ...]
-    created_at: datetime
+OPERATOR_ROLES = ("operator", ADMINISTRATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +72,10 @@ class Users:
     # --- For other domains ------------------------------------------------------------------------------------------
 
     def get(self, *, user_id: UUID) -> contract.User:
-        return _as_contract(_find(user_id))
+        user = User.objects.using(ALIAS).filter(pk=user_id).first()
+        if user is None:
+            raise UserUnknown
+        return accounts.as_contract(user)
 
     def validate(self, *, user_id: UUID) -> contract.User:
         user = self.get(user_id=user_id)
@@ -86,80 +84,173 @@ class Users:
         return user
 
     def authenticate(self, *, email: str, password: str) -> contract.Session:
-        user = _with_password(email, password)
-        return contract.Session(user=_as_contract(user), version=_session_version(user))
+        user = accounts.with_password(email, password)
+        return contract.Session(user=accounts.as_contract(user), version=accounts.session_version(user))
 
     def session(self, *, user_id: UUID, version: str) -> contract.User:
         user = User.objects.using(ALIAS).filter(pk=user_id, active=True).first()
-        if user is None or not constant_time_compare(version, _session_version(user)):
+        if user is None or not constant_time_compare(version, accounts.session_version(user)):
             raise SessionEnded
-        return _as_contract(user)
+        return accounts.as_contract(user)
 
-    # --- Accounts ---------------------------------------------------------------------------------------------------
+    # --- Opening accounts -------------------------------------------------------------------------------------------
 
     def register(self, *, email: str, name: str, password: str) -> Account:
-        """Raises EmailTaken. The password is expected to keep the rules (serializers.py)."""
+        """
+        The letter that confirms the address follows. Raises EmailTaken. The password is expected to keep the rules
+        (serializers.py).
+        """
         user = User(email=email.lower(), name=name, password=make_password(password), roles=[CUSTOMER])
         with transaction.atomic(using=ALIAS):
-            if not insert_once(user, using=ALIAS):
+            if not accounts.open_account(user):
                 raise EmailTaken
-            publish(UserRegistered(user_id=user.id), using=ALIAS)
+            mail.owe(Mail.VERIFY_EMAIL, email=user.email, user_id=user.id)
         return self.account(user_id=user.id)
 
     def import_account(self, *, user_id: UUID, email: str, name: str) -> bool:
         """A customer known from elsewhere, with a password that opens nothing. Whether the account is new."""
         user = User(id=user_id, email=email.lower(), name=name, password=make_password(None), roles=[CUSTOMER])
         with transaction.atomic(using=ALIAS):
-            is_new = insert_once(user, using=ALIAS)
-            if is_new:
-                publish(UserRegistered(user_id=user_id), using=ALIAS)
-        return is_new
-
-    def account(self, *, user_id: UUID) -> Account:
-        """Raises UserUnknown."""
-        return _as_account(_find(user_id))
-
-    def accounts(self, *, page: PageRequest) -> Page[Account]:
-        """Newest first."""
-        rows = page_of(User.objects.using(ALIAS), field="created_at", descending=True, request=page)
-        return rows.map(_as_account)
-
-    def set_roles(self, *, user_id: UUID, roles: Sequence[str]) -> Account:
-        """These roles and no others, in tokens issued from now on. Raises UserUnknown, LastAdministrator."""
-        wanted = sorted(set(roles))
-        with transaction.atomic(using=ALIAS):
-            administrators = _lock_administrators()
-            if ADMINISTRATOR not in wanted and administrators == [user_id]:
-                raise LastAdministrator
-            user = User.objects.using(ALIAS).select_for_update().filter(pk=user_id).first()
-            if user is None:
-                raise UserUnknown
-            if sorted(user.roles) != wanted:
-                user.roles = wanted
-                user.save(using=ALIAS, update_fields=["roles"])
-                publish(UserUpdated(user_id=user_id), using=ALIAS)
-        return _as_account(user)
+            return accounts.open_account(user)
 
     def ensure_operator(self, *, email: str, password: str) -> Account:
         """An account with this password that may do everything; made where it is missing."""
         known = User.objects.by_email(email)
         if known is None:
-            known_id = self.register(email=email, name="Operator", password=password).id
-        else:
-            known_id = known.id
-            if not check_password(password, known.password):
-                _set_password(known_id, make_password(password))
-        return self.set_roles(user_id=known_id, roles=OPERATOR_ROLES)
+            user = User(email=email.lower(), name="Operator", password=make_password(password), roles=[CUSTOMER])
+            with transaction.atomic(using=ALIAS):
+                accounts.open_account(user)
+            known = User.objects.by_email(email)
+            assert known is not None, "an account that was opened is there"
+        if not check_password(password, known.password):
+            with transaction.atomic(using=ALIAS):
+                user = accounts.lock(known.id)
+                accounts.set_password(user, make_password(password))
+                user.save(using=ALIAS, update_fields=["password"])
+        return self.set_roles(user_id=known.id, roles=OPERATOR_ROLES)
+
+    # --- Looking at accounts ----------------------------------------------------------------------------------------
+
+    def account(self, *, user_id: UUID) -> Account:
+        """Raises UserUnknown."""
+        return accounts.as_account(accounts.find(user_id))
+
+    def accounts(self, *, page: PageRequest) -> Page[Account]:
+        """Newest first."""
+        rows = User.objects.using(ALIAS).filter(erased_at=None)
+        return page_of(rows, field="created_at", descending=True, request=page).map(accounts.as_account)
+
+    # --- Changing accounts ------------------------------------------------------------------------------------------
+
+    def change(
+        self,
+        *,
+        user_id: UUID,
+        name: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+        current_password: str = "",
+        active: bool | None = None,
+        allowed: Set[str] | None = None,
+    ) -> Account:
+        """
+        What is given is changed, all or nothing. ``allowed`` are the permissions of somebody else who does it (None:
+        the user); a new password needs the current one.
+
+        Raises UserUnknown, EmailTaken, WrongPassword, MoreThanYours, LastAdministrator.
+        """
+        before, encoded = (None, None) if password is None else _exchange(user_id, current_password, password)
+        email = None if email is None else email.lower()
+        with transaction.atomic(using=ALIAS):
+            if email is not None:
+                accounts.lock_email(email)
+            closes = active is False
+            user = accounts.lock_to_end(user_id, allowed=allowed) if closes else accounts.lock(user_id)
+            accounts.require_rank(user, allowed)
+            told = UserDeactivated if closes and user.active else UserUpdated
+            if before is not None and user.password != before:
+                raise WrongPassword
+            if accounts.apply(user, name=name, email=email, encoded=encoded, active=active):
+                user.save(using=ALIAS)
+                publish(told(user_id=user_id), using=ALIAS)
+        return accounts.as_account(user)
+
+    def set_roles(self, *, user_id: UUID, roles: Sequence[str]) -> Account:
+        """These roles and no others, in tokens issued from now on. Raises UserUnknown, LastAdministrator."""
+        wanted = sorted(set(roles))
+        with transaction.atomic(using=ALIAS):
+            administrators = accounts.lock_administrators()
+            if ADMINISTRATOR not in wanted and administrators == [user_id]:
+                raise LastAdministrator
+            user = accounts.lock(user_id)
+            if sorted(user.roles) != wanted:
+                user.roles = wanted
+                user.save(using=ALIAS, update_fields=["roles"])
+                publish(UserUpdated(user_id=user_id), using=ALIAS)
+        return accounts.as_account(user)
+
+    def erase(self, *, user_id: UUID, allowed: Set[str] | None = None) -> None:
+        """
+        Forget the person; the id stays, inactive, and the address is free. Other domains forget theirs when they hear
+        of it. Raises UserUnknown (also the second time), MoreThanYours, LastAdministrator.
+        """
+        with transaction.atomic(using=ALIAS):
+            accounts.erase(accounts.lock_to_end(user_id, allowed=allowed))
+            publish(UserErased(user_id=user_id), using=ALIAS)
+
+    # --- By mail ----------------------------------------------------------------------------------------------------
+
+    def ask_for_password_reset(self, *, email: str) -> None:
+        """A letter with a token, if there is such an account: nothing here looks whether there is."""
+        mail.owe(Mail.PASSWORD_RESET, email=email.lower())
+
+    def reset_password(self, *, token: str, password: str) -> None:
+        """
+        A new password for whoever got the letter, who has the address confirmed by that. Raises BadMailToken.
+        """
+        if mail.user_of(token, purpose=MailToken.PASSWORD_RESET) is None:
+            raise BadMailToken
+        encoded = make_password(password)
+        with transaction.atomic(using=ALIAS):
+            user = accounts.lock_by_token(token, purpose=MailToken.PASSWORD_RESET)
+            user.email_verified_at = user.email_verified_at or Now()
+            accounts.set_password(user, encoded)
+            user.save(using=ALIAS, update_fields=["password", "email_verified_at"])
+            publish(UserUpdated(user_id=user.id), using=ALIAS)
+
+    def ask_for_verification(self, *, user_id: UUID) -> None:
+        """The letter that confirms the address, again. Raises UserUnknown, EmailVerifiedAlready."""
+        with transaction.atomic(using=ALIAS):
+            user = accounts.lock(user_id)
+            if user.email_verified_at is not None:
+                raise EmailVerifiedAlready
+            mail.owe(Mail.VERIFY_EMAIL, email=user.email, user_id=user.id)
+
+    def verify_email(self, *, token: str) -> None:
+        """The address is confirmed by whoever got the letter. Raises BadMailToken."""
+        with transaction.atomic(using=ALIAS):
+            user = accounts.lock_by_token(token, purpose=MailToken.VERIFY_EMAIL)
+            mail.forget_tokens(user.id, MailToken.VERIFY_EMAIL)
+            user.email_verified_at = Now()
+            user.save(using=ALIAS, update_fields=["email_verified_at"])
+            publish(UserUpdated(user_id=user.id), using=ALIAS)
+
+    def send_due_mail(self) -> bool:
+        """Send one letter, outside of any transaction. Whether there may be more that can be sent now."""
+        row = mail.take_due()
+        return row is not None and mail.send(row)
 
     # --- Signing in -------------------------------------------------------------------------------------------------
 
     def sign_in(self, *, email: str, password: str) -> TokenPair:
         """Raises BadCredentials, after the same work whether or not there is such an account."""
-        user = _with_password(email, password)
+        user = accounts.with_password(email, password)
         refresh = secrets.token_urlsafe(32)
         with transaction.atomic(using=ALIAS):
-            family = RefreshFamily.objects.using(ALIAS).create(user=user)
-            _keep(refresh, family)
+            # Looked at again under the lock: a new password must not meet a sign-in that began with the old one.
+            if accounts.lock(user.id).password != user.password:
+                raise BadCredentials
+            refresh_tokens.begin_family(user, first=refresh)
         return TokenPair(access=issue(user_id=user.id, roles=user.roles), refresh=refresh)
 
     def refresh(self, *, refresh: str) -> TokenPair:
@@ -169,11 +260,11 @@ class Users:
         A token that is used a second time revokes its whole family: one of the two who had it is a thief (RFC 9700,
         4.14.2). Within REUSE_GRACE it is only refused.
         """
-        digest, successor = _digest(refresh), secrets.token_urlsafe(32)
+        successor = secrets.token_urlsafe(32)
         with transaction.atomic(using=ALIAS):
-            family = _use(digest, successor=_digest(successor))
+            family = refresh_tokens.use(refresh, successor=successor)
             if family is not None:
-                _keep(successor, family)
+                refresh_tokens.keep(successor, family)
         # Outside the transaction: a refusal must not undo what the reuse of a token has revoked.
         if family is None:
             raise BadRefreshToken
@@ -181,92 +272,25 @@ class Users:
 
     def revoke(self, *, refresh: str) -> None:
         """Sign out: the token's whole family ends. An unknown token is no error (RFC 7009, 2.2)."""
-        _revoke_family_of(_digest(refresh))
+        refresh_tokens.revoke_family_of(refresh)
+
+    # --- Timers -----------------------------------------------------------------------------------------------------
 
     def prune_tokens(self) -> bool:
-        """Forget tokens that ended a day ago, and families without any. Whether there may be more."""
-        old = RefreshToken.objects.using(ALIAS).filter(expires_at__lt=Now() - timedelta(days=1))
-        digests = list(old.order_by("expires_at").values_list("digest", flat=True)[:_PRUNED_AT_ONCE])
-        with transaction.atomic(using=ALIAS):
-            RefreshToken.objects.using(ALIAS).filter(digest__in=digests).delete()
-            empty = RefreshFamily.objects.using(ALIAS).filter(refreshtoken=None)
-            empty.filter(created_at__lt=Now() - REFRESH_LIFETIME).delete()
-        return len(digests) == _PRUNED_AT_ONCE
+        """Forget refresh tokens that ended a day ago. Whether there may be more."""
+        return refresh_tokens.prune()
 
-
-_PRUNED_AT_ONCE = 1000
-
-
-def _find(user_id: UUID) -> User:
-    user = User.objects.using(ALIAS).filter(pk=user_id).first()
-    if user is None:
-        raise UserUnknown
-    return user
-
-
-def _with_password(email: str, password: str) -> User:
-    """Raises BadCredentials."""
-    user = User.objects.by_email(email)
-    # Of an unusable password Django hashes one of its own making, so that the time taken tells nothing.
-    good = check_password(password, user.password if user else UNUSABLE_PASSWORD_PREFIX)
-    if user is None or not good or not user.active:
-        raise BadCredentials
-    return user
-
-
-def _session_version(user: User) -> str:
-    """Another one after a change of password or roles. Keyed, so that it tells nothing and nobody can make one up."""
-    return salted_hmac("users.session", f"{user.password}|{','.join(sorted(user.roles))}", algorithm="sha256").hexdigest()
-
-
-def _set_password(user_id: UUID, encoded: str) -> None:
-    """Whoever was signed in with the old one is signed out: it may have been somebody else's."""
-    with transaction.atomic(using=ALIAS):
-        User.objects.using(ALIAS).filter(pk=user_id).update(password=encoded)
-        RefreshFamily.objects.using(ALIAS).filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
-
-
-def _as_contract(user: User) -> contract.User:
-    return contract.User(id=user.id, active=user.active, roles=tuple(user.roles), created_at=user.created_at)
-
-
-def _as_account(user: User) -> Account:
-    return Account(id=user.id, email=user.email, name=user.name, roles=tuple(user.roles), created_at=user.created_at)
-
-
-def _lock_administrators() -> list[UUID]:
-    """In one order, so that two who remove each other wait and do not both succeed."""
-    rows = User.objects.using(ALIAS).select_for_update().filter(roles__contains=[ADMINISTRATOR], active=True)
-    return [user.id for user in rows.order_by("pk")]
-
-
-# --- Refresh tokens -------------------------------------------------------------------------------------------------
-
-
-def _digest(token: str) -> str:
-    """Tokens are 256 random bits, so a plain hash is as good as a slow one."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _keep(token: str, family: RefreshFamily) -> None:
-    RefreshToken.objects.using(ALIAS).create(digest=_digest(token), family=family, expires_at=Now() + REFRESH_LIFETIME)
-
-
-def _use(digest: str, *, successor: str) -> RefreshFamily | None:
-    """The family of a token that is used now for the first time; None where it may not be used."""
-    tokens = RefreshToken.objects.using(ALIAS)
-    # Only the token's own columns decide who comes first: a concurrent use waits for the row and then finds it used.
-    won = tokens.filter(digest=digest, used_at=None, expires_at__gt=Now()).update(used_at=Now(), successor=successor)
-    if not won:
-        if tokens.filter(digest=digest, used_at__lt=Now() - REUSE_GRACE).exists():
-            _revoke_family_of(digest)
-        return None
-    family = tokens.select_related("family__user").get(digest=digest).family
-    return family if family.revoked_at is None and family.user.active else None
-
-
-def _revoke_family_of(digest: str) -> None:
-    RefreshFamily.objects.using(ALIAS).filter(refreshtoken__digest=digest, revoked_at=None).update(revoked_at=Now())
+    def prune_mail(self) -> bool:
+        """Forget what was mailed long ago, and the files of whoever was erased. Whether there may be more."""
+        return mail.prune()
 
 
 SERVICE = Users()
+
+
+def _exchange(user_id: UUID, current: str, new: str) -> tuple[str, str]:
+    """The old and the new password, encoded; hashing takes too long for a transaction. Raises WrongPassword."""
+    before = accounts.find(user_id).password
+    if not check_password(current, before):
+        raise WrongPassword
+    return before, make_password(new)

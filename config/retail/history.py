@@ -95,11 +95,15 @@ def read(path: Path) -> History:
                 raise NotASalesHistory(f"{path} has the columns {reader.fieldnames}, not {', '.join(COLUMNS)}")
             for row in reader:
                 count += 1
+                if None in row or None in row.values():
+                    raise NotASalesHistory(f"{path} is damaged: row {count} does not have {len(COLUMNS)} columns")
                 if reason := _no_sale(row):
                     left_out[reason] += 1
                 else:
                     _add(invoices, row)
-    except (UnicodeDecodeError, lzma.LZMAError, csv.Error, InvalidOperation, ValueError) as error:
+    except NotASalesHistory:
+        raise
+    except (UnicodeDecodeError, lzma.LZMAError, EOFError, csv.Error, InvalidOperation, ValueError) as error:
         raise NotASalesHistory(f"{path} cannot be read after row {count}: {error}") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return History(invoices=list(invoices.values()), left_out=left_out, row_count=count, digest=digest)

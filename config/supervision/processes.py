@@ -88,7 +88,8 @@ def process_specs(groups: Sequence[tuple[str, ...]], state: Path) -> tuple[Proce
 def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
     gunicorn = (sys.executable, "-m", "gunicorn", "config.wsgi:application", "--config", "config/gunicorn.py")
     # The supervisor holds the socket, so that a request finds somebody listening also while this is started again.
-    command = (*gunicorn, "--bind", "fd://{fd}", "--no-control-socket")
+    # The second one is for the inside: metrics.
+    command = (*gunicorn, "--bind", "fd://{public}", "--bind", "fd://{inside}", "--no-control-socket")
     return ProcessSpec(name=name, role="web", domains=domains, command=command, listens=True, stop_limit=12.0)
 
 
@@ -116,12 +117,12 @@ class Death:
 class KeptAlive:
     """A process that is started again when it dies: at once, and after a growing pause when it keeps dying."""
 
-    def __init__(self, spec: ProcessSpec, *, env: Mapping[str, str], log: Path, fd: int | None = None) -> None:
+    def __init__(self, spec: ProcessSpec, *, env: Mapping[str, str], log: Path, fds: Mapping[str, int]) -> None:
         self.spec = spec
         self.log = log
         self.child: Child | None = None
         self._env = env
-        self._fd = fd
+        self._fds = fds
         self._started = 0.0
         self._due = 0.0
         self._quick_deaths = 0
@@ -130,13 +131,11 @@ class KeptAlive:
         """Raises OSError."""
         self._started = time.monotonic()
         self.child = Child(
-            [word.replace("{fd}", str(self._fd)) for word in self.spec.command]
-            if self.spec.listens
-            else self.spec.command,
+            [word.format(**self._fds) for word in self.spec.command] if self.spec.listens else self.spec.command,
             log=self.log,
             env=self._env,
             cwd=PROJECT,
-            pass_fds=() if self._fd is None else (self._fd,),
+            pass_fds=tuple(self._fds.values()),
         )
 
     def bury(self) -> Death | None:

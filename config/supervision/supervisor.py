@@ -50,7 +50,8 @@ class Supervisor:
         self._phase: Literal["starting", "ready"] = "starting"
         self._servers = Servers(state, environ)
         self._settings: Environment | None = None
-        self._sockets: dict[str, socket.socket] = {}
+        self._sockets: dict[str, dict[str, socket.socket]] = {}
+        self.inside_port = 0
         self._kept: list[KeptAlive] = []
 
     @property
@@ -98,15 +99,21 @@ class Supervisor:
         port = int(wanted)
         for spec in self.plan.processes:
             if spec.listens:
-                bound = self._sockets[spec.name] = self._held.enter_context(socket.socket())
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    bound.bind((HOST, port))
-                except OSError as error:
-                    raise PortTaken(port=port, host=HOST, reason=error.strerror) from error
-                self.port = self.port or bound.getsockname()[1]
+                public, inside = self._bind(port), self._bind(0)
+                self._sockets[spec.name] = {"public": public, "inside": inside}
+                self.port = self.port or public.getsockname()[1]
+                self.inside_port = self.inside_port or inside.getsockname()[1]
                 # PORT is where the first answers.
                 port = 0
+
+    def _bind(self, port: int) -> socket.socket:
+        bound = self._held.enter_context(socket.socket())
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((HOST, port))
+        except OSError as error:
+            raise PortTaken(port=port, host=HOST, reason=error.strerror) from error
+        return bound
 
     def _prepare(self, step: Step, login: OperatorLogin) -> None:
         self._say(f"Running {step.name}.")
@@ -125,13 +132,16 @@ class Supervisor:
     def _start_processes(self) -> None:
         common = {**self._servers.environment_to_serve(), MARK: str(self.state), "PYTHONUNBUFFERED": "1"}
         for spec in self.plan.processes:
-            bound = self._sockets.get(spec.name)
-            port = bound.getsockname()[1] if bound else self.port
+            bound = self._sockets.get(spec.name, {})
+            ports = {name: held.getsockname()[1] for name, held in bound.items()}
+            environment = {"DOMAINS": ",".join(spec.domains), "PORT": str(ports.get("public", self.port))}
+            if "inside" in ports:
+                environment["INSIDE_PORT"] = str(ports["inside"])
             kept = KeptAlive(
                 spec,
-                env={**common, "DOMAINS": ",".join(spec.domains), "PORT": str(port)},
+                env={**common, **environment},
                 log=self.logs / f"{spec.name}.log",
-                fd=bound.fileno() if bound else None,
+                fds={name: held.fileno() for name, held in bound.items()},
             )
             self._kept.append(kept)
             kept.start()
@@ -206,6 +216,7 @@ class Supervisor:
             self.state,
             {
                 "http": self.url,
+                "metrics": f"http://{HOST}:{self.inside_port}/metrics",
                 "databases": {domain: url for domain, url in self._settings.databases.items() if url},
                 "broker": self._settings.broker_url or "",
                 "cache": self._settings.cache_url or "",
@@ -221,7 +232,8 @@ class Supervisor:
         """Stop everything in reverse. Told to hurry, everything is killed instead. May be called again."""
         self.stopping.set()
         for bound in self._sockets.values():
-            bound.close()
+            for held in bound.values():
+                held.close()
         started, self._kept = self._kept, []
         for _role, members in groupby(reversed(started), key=lambda kept: kept.spec.role):
             together = list(members)

@@ -10,8 +10,8 @@ from runtime.databases.clock import Now
 
 class AuditEntry(models.Model):
     """
-    One thing that an operator did and that was done. ``operator`` is a user's id; ``key`` is the form's, so that what was
-    sent twice is written down once. ``before`` and ``after`` are what the action is about, as it was and as it became.
+    One thing that an operator did and that was done. ``operator`` is a user's id; ``key`` comes of the form's, so that
+    what was sent twice is written down once. ``before`` and ``after`` are what it was about, and what it became.
     """
 
     append_only = True

@@ -10,9 +10,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import operator
+import re
 import types
 import typing
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -27,13 +30,13 @@ class NotDecodable(ValueError):
 
 def encode(value: Any, type_: Any) -> bytes:
     """A value of this type as JSON."""
-    return msgspec.json.encode(_to_wire(value, type_))
+    return msgspec.json.encode(_to_wire(value, type_), enc_hook=str)
 
 
 def decode(data: bytes | str, type_: Any) -> Any:
     """Raises NotDecodable."""
     try:
-        return _from_wire(msgspec.json.decode(data, type=wire_type(type_)), type_)
+        return _from_wire(msgspec.json.decode(data, type=wire_type(type_), dec_hook=_read_amount), type_)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotDecodable(str(error)) from error
 
@@ -46,7 +49,7 @@ def to_plain(value: Any, type_: Any) -> Any:
 def from_plain(data: Any, type_: Any) -> Any:
     """Raises NotDecodable."""
     try:
-        return _from_wire(msgspec.convert(data, type=wire_type(type_)), type_)
+        return _from_wire(msgspec.convert(data, type=wire_type(type_), dec_hook=_read_amount), type_)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise NotDecodable(str(error)) from error
 
@@ -55,7 +58,7 @@ def copy[T](value: T, type_: Any) -> T:
     """The value as it would arrive after a journey over the wire. Raises NotDecodable where it could not travel."""
     try:
         encoded = encode(value, type_)
-    except (msgspec.MsgspecError, TypeError) as error:
+    except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
         raise NotDecodable(f"{value!r} cannot travel as {type_}: {error}") from error
     return typing.cast(T, decode(encoded, type_))
 
@@ -65,6 +68,11 @@ def wire_type(type_: Any) -> Any:
     """The type whose JSON is the wire's: dataclasses become structs with camelCase names, all else stays."""
     if dataclasses.is_dataclass(type_) and isinstance(type_, type):
         return _struct(type_)
+    if type_ is Decimal:
+        return _Amount
+    if type_ is datetime:
+        # Of a time without a zone nobody can say when it was.
+        return typing.Annotated[datetime, msgspec.Meta(tz=True)]
     arguments = get_args(type_)
     if not arguments:
         return type_
@@ -75,11 +83,30 @@ def wire_type(type_: Any) -> Any:
     return origin[mapped] if origin else type_
 
 
+class _Amount(str):
+    """A decimal on the wire: text, never a number, which some reader would take for a float."""
+
+    __slots__ = ()
+
+
+_AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,6})?", re.ASCII)
+
+
+def _read_amount(type_: Any, value: Any) -> Any:
+    if type_ is _Amount and isinstance(value, Decimal):
+        return _Amount(format(value, "f"))
+    if type_ is _Amount and isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return _Amount(value)
+    raise ValueError(f"{value!r} is not a decimal string")
+
+
 def _struct(type_: type) -> type[msgspec.Struct]:
     hints = get_type_hints(type_)
     fields: list[Any] = []
     for field in dataclasses.fields(type_):
-        wire = wire_type(_as_tuple(hints[field.name]))
+        if get_origin(hints[field.name]) is Sequence:
+            raise TypeError(f"{type_.__name__}.{field.name} is a Sequence: say tuple, which nobody can change")
+        wire = wire_type(hints[field.name])
         if field.default is not dataclasses.MISSING:
             fields.append((field.name, wire, field.default))
         elif field.default_factory is not dataclasses.MISSING:
@@ -97,7 +124,7 @@ def _as_tuple(hint: Any) -> Any:
 
 
 def _to_wire(value: Any, type_: Any) -> Any:
-    return msgspec.convert(value, type=wire_type(_as_tuple(type_)), from_attributes=True)
+    return msgspec.convert(value, type=wire_type(_as_tuple(type_)), from_attributes=True, dec_hook=_read_amount)
 
 
 def _from_wire(value: Any, type_: Any) -> Any:

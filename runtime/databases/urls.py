@@ -45,7 +45,22 @@ def connection_settings(url: str) -> dict[str, Any]:
 
 def _split(url: str) -> SplitResult:
     parts = urlsplit(url)
-    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        without_login = f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}{parts.path}"
-        raise BadDatabaseUrl(f"{without_login!r} does not look like postgresql://user:password@host:port/name")
+    # A password that holds / ? or # and is not quoted pushes the host out of its place.
+    misplaced = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    if parts.scheme not in _SCHEMES or not parts.path.strip("/") or misplaced or not _has_good_port(parts):
+        # Only what follows the last @ is shown: what stands before it may be a password, wherever it landed.
+        shown = f"…@{url.rpartition('@')[2]}" if "@" in url else parts.scheme
+        raise BadDatabaseUrl(
+            f"{shown!r} does not look like postgresql://user:password@host:port/name (quote / ? # @ in a password)"
+        )
     return parts
+
+
+_SCHEMES = frozenset({"postgresql", "postgres"})
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from django.conf import settings
 from django.http import HttpRequest
 
-__all__ = ["client_address", "client_network"]
+__all__ = ["client_address", "client_network", "is_https"]
 
 type _Address = IPv4Address | IPv6Address
 
@@ -38,6 +38,13 @@ def client_network(request: HttpRequest) -> str:
     text = client_address(request)
     address = _parse(text)
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else text
+
+
+def is_https(request: HttpRequest) -> bool:
+    """Whether the client speaks https: to us, or to one of our proxies that says so."""
+    remote = _parse(request.META.get("REMOTE_ADDR", ""))
+    said = request.META.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https"
+    return request.is_secure() or (said and remote is not None and _is_trusted(remote))
 
 
 def _parse(text: str) -> _Address | None:

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 
 from contracts._base import new_id
 from runtime.identity.authentication import caller_of
+from runtime.telemetry.metrics import count_request
 from runtime.telemetry.tracing import continue_or_start, working_on
 
 __all__ = ["RequestIdMiddleware"]
@@ -38,7 +39,9 @@ class RequestIdMiddleware:
         started = time.perf_counter()
         with working_on(trace=trace, request_id=request_id):
             response = self._get_response(request)
-            _write_line(request, response, milliseconds=(time.perf_counter() - started) * 1000)
+            seconds = time.perf_counter() - started
+            _write_line(request, response, milliseconds=seconds * 1000)
+        count_request(method=request.method or "", route=_route(request), status=response.status_code, seconds=seconds)
         response["X-Request-Id"] = request_id
         response["traceparent"] = trace.traceparent
         return response
@@ -46,15 +49,19 @@ class RequestIdMiddleware:
 
 def _write_line(request: HttpRequest, response: HttpResponse, *, milliseconds: float) -> None:
     """The route and not the path, the caller's id and not the name: a log keeps no personal data."""
-    match = request.resolver_match
     caller = caller_of(request)
     log.info(
         "request",
         extra={
             "method": request.method,
-            "route": f"/{match.route}" if match else "(none)",
+            "route": _route(request),
             "status": response.status_code,
             "ms": round(milliseconds, 1),
             "principal": caller.id if caller else None,
         },
     )
+
+
+def _route(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return f"/{match.route}" if match else "(none)"

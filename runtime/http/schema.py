@@ -10,6 +10,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_lib_doc_excludes
@@ -79,6 +80,11 @@ def undocumented() -> list[type]:
     return [*get_lib_doc_excludes(), StrictSerializer, View]  # type: ignore[no-untyped-call]
 
 
+def _pattern_of_its_own(field: TextField) -> bool:
+    """Such a pattern is the narrower one, so it is the one to tell."""
+    return any(isinstance(validator, RegexValidator) for validator in field.validators)
+
+
 class ApiSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """``get_orders_by_order_id``: the method and the path, so that no two are alike."""
@@ -97,9 +103,19 @@ class ApiSchema(AutoSchema):
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
-        if direction == "request" and isinstance(field, TextField):
+        if direction == "request" and isinstance(field, TextField) and not _pattern_of_its_own(field):
             schema.setdefault("pattern", field.written)
+        if isinstance(field, serializers.ListSerializer):
+            # Set by DRF, and unknown to its types.
+            limits = {"minItems": getattr(field, "min_length", None), "maxItems": getattr(field, "max_length", None)}
+            schema.update({name: limit for name, limit in limits.items() if limit is not None})
         return schema
+
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        # A pattern that an empty text fits needs no second schema for it; of "oneOf" the text would fit both.
+        if "oneOf" in schema and isinstance(field, TextField) and not _pattern_of_its_own(field):
+            schema.update(schema.pop("oneOf")[0])
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ that died after its effect is begun again when its lease has ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from django.db.models import F
 from runtime.databases.clock import Now
 from runtime.idempotency.models import DONE, RUNNING, IdempotencyKey
 
-__all__ = ["Answer", "KeyReused", "Run", "StillRunning", "begin", "finish", "free", "prune"]
+__all__ = ["Answer", "KeyReused", "Run", "StillRunning", "begin", "finish", "forget_answers", "free", "prune"]
 
 LEASE_SECONDS = 60
 """Longer than any request may take: a lease that ends under a live run would let a second one begin."""
@@ -98,6 +98,15 @@ def finish(run: Run, answer: Answer) -> bool:
 def free(run: Run) -> None:
     """Forget the key: what was answered is not to be repeated. A run that was finished or taken over stays."""
     _mine(run).delete()
+
+
+def forget_answers(*, using: str, about: Sequence[UUID]) -> None:
+    """
+    Drop the kept answers that name one of these ids: they repeat what is to be forgotten. The next try runs the work
+    again, under the same operation.
+    """
+    for number in about:
+        IdempotencyKey.objects.using(using).filter(state=DONE, body__contains=str(number)).delete()
 
 
 def prune(*, using: str, hours: int = KEPT_HOURS, limit: int = 1000) -> bool:

@@ -20,7 +20,7 @@ from runtime.identity.keys import verifying_keys
 from runtime.identity.principal import Principal
 from runtime.identity.tokens import BadToken, verify
 
-__all__ = ["BearerAuthentication", "IdentityMiddleware", "caller_of"]
+__all__ = ["BearerAuthentication", "IdentityMiddleware", "caller_of", "identify"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,11 @@ class IdentityMiddleware:
 def caller_of(request: HttpRequest) -> Principal | None:
     """Who is calling; None for nobody and for a bad token."""
     return _remember(request)[0]
+
+
+def identify(request: HttpRequest, principal: Principal) -> None:
+    """This request is known to be somebody's by other means than a token (the console's session)."""
+    request._identity = (principal, False)  # type: ignore[attr-defined]  # read by _remember
 
 
 class InvalidToken(AuthenticationFailed):

@@ -38,6 +38,7 @@ class Relay:
         self._domain = domain
         self._connection: Connection | None = None
         self._producer: Producer | None = None
+        self._locked_on: Any = None
         # The transport has errors of its own for a broker that is out of reach: redis' are no OSError.
         self._outages = (BrokerError, OSError, *app.connection_for_write().connection_errors)
 
@@ -61,13 +62,15 @@ class Relay:
         return not failed and len(rows) == BATCH
 
     def _holds_the_lock(self) -> bool:
-        with connections[self._domain].cursor() as cursor:
-            cursor.execute(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-                " AND objid = hashtext(%s)::oid AND granted) OR pg_try_advisory_lock(0, hashtext(%s))",
-                [f"outbox:{self._domain}", f"outbox:{self._domain}"],
-            )
-            (held,) = cursor.fetchone()
+        """The lock lives and dies with the connection, so on the same connection it need not be asked for again."""
+        connection = connections[self._domain]
+        connection.ensure_connection()
+        if self._locked_on is connection.connection:
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(0, hashtext(%s))", [f"outbox:{self._domain}"])
+            (held,) = cursor.fetchone() or (False,)
+        self._locked_on = connection.connection if held else None
         return bool(held)
 
     def _waiting(self) -> list[OutboxMessage]:

@@ -80,6 +80,11 @@ class Saga:
         """The position of the pivot; that of the end where there is none."""
         return next((index for index, step in enumerate(cls.steps) if step.pivot), len(cls.steps))
 
+    @classmethod
+    def only_forward(cls) -> bool:
+        """Whether there is nothing to turn back to: no undo, and nothing to write when all is undone."""
+        return cls.undone is None and not any(step.undo for step in cls.steps)
+
 
 class UnknownSaga(LookupError):
     """A run belongs to a definition that this code does not have."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import Error as DatabaseError
 from django.db import transaction
 
 from contracts._base import Rejected, Unavailable
 from runtime.calls import call
+from runtime.codec import to_plain
 from runtime.databases.transactions import is_outage
 from runtime.saga import store
 from runtime.saga.definition import Outcome, Saga, Step, Unknown, Waiting, definition_of
@@ -82,6 +83,8 @@ def _forward(saga: type[Saga], run: Run, step: Step) -> bool:
         outcome = _do_local(saga, run, step) if step.local else _do(run, step)
     except Rejected as refusal:
         run.note(step.name, "do", "rejected", refusal.code)
+        if saga.only_forward():
+            return _needs_attention(saga, run, step, "do", refusal)
         return _turn_back(saga, run, refusal)
     crashpoint("saga.after_step_before_record")
     if outcome is not None:
@@ -126,7 +129,8 @@ def _too_late(saga: type[Saga], run: Run) -> bool:
 
 
 def _turn_back(saga: type[Saga], run: Run, refusal: Rejected) -> bool:
-    run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": refusal.data}
+    facts = to_plain(refusal.data, dict[str, Any])
+    run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": facts}
     run.state = SagaRun.COMPENSATING
     run.inquiring, run.attempts, run.error = False, 0, None
     if not any(step.undo for step in saga.steps[: run.step + 1]):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import close_old_connections, connections
+from django.db import connections
 
 __all__ = ["Timer", "run"]
 
@@ -47,10 +47,9 @@ def run(timers: Sequence[Timer], *, stop: threading.Event) -> None:
 def _loop(timer: Timer, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
-            close_old_connections()
             if timer.run():
                 continue
-        except Exception:  # whatever it was, the next look may succeed
+        except Exception:  # whatever it was, the next look may succeed, on connections that are new
             log.exception("timer %s failed and is tried again", timer.name)
             connections.close_all()
         stop.wait(timer.every)

@@ -133,8 +133,8 @@ OF_MANNERS = (
     Leak(
         what="the shape gets a new name that no other wall knows of",
         file="importlinter.ini",
-        instead_of="    (queries)\n",
-        code="    (queries) | (prices)\n",
+        instead_of="    (queries)",
+        code="    (queries) | (prices)",
         noticed_by=by("domain_code_is_listed"),
     ),
     Leak(

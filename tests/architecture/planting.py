@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.architecture import contract_shape, manners, shape, ties
-from tests.architecture.source import ROOT, TREE, Rule
+from tests.architecture.source import TREE, Rule
 
 RULES: dict[str, Rule] = {
     rule.__name__: rule
@@ -77,10 +77,10 @@ class Leak:
         file.write_text(text.replace(self.instead_of, self.code, 1))
 
 
-def copy_of_the_tree(to: Path) -> Path:
+def copy_of_the_tree(tree: Path, to: Path) -> Path:
     for folder in TREE:
-        shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "importlinter.ini", to)
+        shutil.copytree(tree / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(tree / "importlinter.ini", to)
     return to
 
 

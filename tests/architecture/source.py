@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,11 +88,19 @@ class Source:
 
 
 def sources(root: Path, *folders: str) -> Iterator[Source]:
-    """Every Python file below these folders (all four, where none is named), in order."""
-    for folder in folders or TREE:
-        for file in sorted((root / folder).rglob("*.py")):
-            text = file.read_text()
-            yield Source(file.relative_to(root).as_posix(), text, _parsed(text))
+    """Every Python file below these folders (all four, where none is named), in order. A tree is read once only."""
+    wanted = folders or TREE
+    return (source for source in _read(root) if source.path.partition("/")[0] in wanted)
+
+
+@lru_cache(maxsize=4)
+def _read(root: Path) -> tuple[Source, ...]:
+    files = ((file.relative_to(root).as_posix(), file.read_text()) for folder in TREE for file in _files(root / folder))
+    return tuple(Source(path, text, _parsed(text)) for path, text in files)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
 
 
 @cache

@@ -15,9 +15,9 @@ _HEAD = """\
 # Who notices which leak
 
 Made by `python -m tests.architecture.summary` from the leaks that tests/architecture/test_leaks.py plants one by one.
-The first two columns are contracts of importlinter.ini and rules of tests/architecture, which is before anything runs.
-The third is what stands in the way when it runs all the same, in a monolith, where one process has every domain's
-login; tests/runtime/databases proves that column.
+The first two columns are contracts of importlinter.ini and rules of tests/architecture: they speak before anything
+runs. The third is what stands in the way when it runs all the same, in a monolith, where one process has every
+domain's login. What the router and PostgreSQL refuse is proved in tests/runtime/databases.
 
 | leak | import-linter | architecture test | when it runs |
 | --- | --- | --- | --- |

@@ -11,7 +11,7 @@ from tests.architecture.source import ROOT
 
 TESTS = ROOT / "tests/runtime"
 
-WITHOUT_TESTS: frozenset[str] = frozenset({"saga"})
+WITHOUT_TESTS: frozenset[str] = frozenset()
 """Capabilities whose tests are still to be written. This list only ever gets shorter."""
 
 

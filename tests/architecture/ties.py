@@ -25,6 +25,7 @@ from tests.architecture.source import (
 
 NAMES_OF_MODULES = {
     ("runtime/messaging/subscriptions.py", "apps.{}.handlers.HANDLERS"): "each domain's handlers, found by its name",
+    ("config/urls.py", "apps.{}.admin"): "each hosted domain's pages of the console, which register themselves",
     ("config/management/commands/relay.py", "apps.{}.tasks.TIMERS"): "each domain's timers, found by its name",
 }
 """Where the path of a module stands as text and is imported."""

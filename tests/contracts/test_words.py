@@ -155,7 +155,6 @@ def test_no_two_errors_of_the_contracts_have_one_code() -> None:
     assert len(set(codes)) == len(codes) > 5
 
 
-@pytest.mark.xfail(strict=True, reason="contracts/_base.py joins the whole docstring, notes to programmers included")
 def test_a_message_has_no_notes_to_programmers_in_it() -> None:
     shown = {kind.__name__: kind().detail for kind in errors()}
 

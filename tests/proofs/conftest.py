@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location(
-    "journeys_shop", Path(__file__).resolve().parents[1] / "journeys/conftest.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-journeys = importlib.util.module_from_spec(_spec)
-sys.modules["journeys_shop"] = journeys
-_spec.loader.exec_module(journeys)
-
 DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
-
-
-@pytest.fixture(scope="module")
-def own_shop() -> Iterator[Any]:
-    yield from journeys._running()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+from tests.shop import OPERATOR
+
 INVOICES = 11_342
 SUM = "5,159,146.74"
 
@@ -43,6 +45,7 @@ def test_nine_months_go_through_with_the_first_week_skipped_and_a_kill_in_the_mi
 
 
 def test_rebuilding_while_ten_orders_a_second_arrive_keeps_nobody_waiting(own_shop: Any, histories: Any) -> None:
+    own_shop.operator = own_shop.sign_in(OPERATOR)  # nine months take longer than a token lives
     sku, stop, waited, failed = own_shop.product(stock=100_000), threading.Event(), [], []
 
     def buy(token: str) -> None:
@@ -82,7 +85,9 @@ def _replay_and_kill(shop: Any, file: Any, *, after: int) -> None:
         stderr=subprocess.DEVNULL,
     )
     count = "SELECT count(*) >= %s FROM orders_order"
-    shop.wait_until(lambda: shop.sql("orders", count, after + 600) == [(True,)] or replay.poll() is not None, limit=1800)
+    shop.wait_until(
+        lambda: shop.sql("orders", count, after + 600) == [(True,)] or replay.poll() is not None, limit=1800
+    )
     assert replay.poll() is None, "the replay ended before it could be killed"
     replay.send_signal(signal.SIGKILL)
     replay.wait()

@@ -43,7 +43,8 @@ def test_registering_answers_with_the_account_and_never_the_password(nobody):
 
     assert answer.status_code == 201
     account = answer.json()
-    assert set(account) == {"id", "email", "name", "roles", "createdAt"}
+    assert set(account) == {"id", "email", "name", "roles", "active", "emailVerified", "createdAt"}
+    assert (account["active"], account["emailVerified"]) == (True, False)
     assert account["email"] == "ada@example.com"
     assert account["name"] == "Ada Lovelace"
     assert account["roles"] == ["customer"]

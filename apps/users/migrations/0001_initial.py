@@ -4,7 +4,6 @@ import contracts._base
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import runtime.databases.clock
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -38,7 +37,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=contracts._base.new_id, editable=False, primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(db_default=runtime.databases.clock.Now())),
                 ('revoked_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='users.user')),
             ],
         ),
         migrations.CreateModel(

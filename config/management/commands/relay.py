@@ -21,7 +21,7 @@ from runtime.messaging.tasks import REDELIVER
 from runtime.saga import sweeper
 from runtime.timers import Timer
 
-POLL = 0.1
+POLL = 0.2
 """Seconds between two looks at an outbox that was empty."""
 
 

@@ -68,7 +68,7 @@ def process(role: str, *command: str, listens: bool = False) -> ProcessSpec:
 
 
 def small_plan(state: Path, **changed: object) -> Plan:
-    web = process("web", *python(WEB, "{fd}"), listens=True)
+    web = process("web", *python(WEB, "{public}"), listens=True)
     worker = process("worker", *python(WITH_A_CHILD))
     relay = process("relay", *python(NOTE_ENVIRONMENT + "import signal; signal.pause()", str(state / "relay-env.json")))
     steps = [Step(name="migrate", command=python(NOTE_ENVIRONMENT, str(state / "migrate-env.json")))]

@@ -68,7 +68,9 @@ def test_a_process_that_fails_at_the_start_stops_everything_and_shows_its_last_w
 ) -> None:
     _web, _worker, relay = application.small_plan(state).processes
     bad = application.process("worker", *application.python("raise SystemExit('no module named Celery')"))
-    slow_web = application.process("web", *application.python("import signal; signal.pause()", "{fd}"), listens=True)
+    slow_web = application.process(
+        "web", *application.python("import signal; signal.pause()", "{public}"), listens=True
+    )
 
     sentence = application.failure(
         application.small_plan(state, processes=(slow_web, bad, relay)), state, environ, StartFailed

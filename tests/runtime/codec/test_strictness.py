@@ -143,7 +143,7 @@ def test_bytes_that_are_no_utf_8_are_refused() -> None:
         ({1, 2}, tuple[str, ...]),
         (OutOfStock(), Line),
     ],
-    ids=str,
+    ids=["text", "truth", "nothing", "an object", "money", "a value that lies", "a set", "an error"],
 )
 def test_a_value_that_is_not_of_its_type_cannot_travel(value: Any, type_: Any) -> None:
     with pytest.raises(NotDecodable, match="cannot travel as"):
@@ -157,7 +157,6 @@ def test_a_value_of_another_domains_type_cannot_travel_as_one_that_looks_alike()
         copy(quoted, OrderLine)
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/codec lets UnicodeEncodeError out: copy() promises NotDecodable")
 def test_half_a_character_cannot_travel() -> None:
     with pytest.raises(NotDecodable):
         copy("\ud800", str)
@@ -184,33 +183,30 @@ def test_whoever_changes_a_list_that_was_sent_changes_nothing_that_arrived() -> 
     assert arrived == (Line(sku="TEA", quantity=1),)
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/codec makes a list of a Sequence that is a field of a value")
-def test_a_sequence_within_a_value_arrives_as_a_tuple_too() -> None:
+def test_a_value_with_a_sequence_in_it_is_refused_at_declaration() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Basket:
         lines: Sequence[Line]
 
-    assert copy(Basket(lines=[Line(sku="TEA", quantity=1)]), Basket).lines == (Line(sku="TEA", quantity=1),)
+    with pytest.raises(NotDecodable, match=r"Basket\.lines is a Sequence: say tuple"):
+        copy(Basket(lines=[Line(sku="TEA", quantity=1)]), Basket)
 
 
 # --- Money and time ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("amount", ["12.5", "12", "0.1", "1e2"])
-@pytest.mark.xfail(strict=True, reason="msgspec reads a JSON number as a Decimal: money is a text on the wire")
 def test_money_as_a_number_is_refused(amount: str) -> None:
     with pytest.raises(NotDecodable):
         decode(f'{{"amount": {amount}, "currency": "GBP"}}', Money)
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/codec reads a float out of a jsonb column as money")
 def test_money_as_a_float_is_refused() -> None:
     with pytest.raises(NotDecodable):
         from_plain({"amount": 12.5, "currency": "GBP"}, Money)
 
 
 @pytest.mark.parametrize("amount", ["1e2", " 5.00", "5_000.00", "+5.00"])
-@pytest.mark.xfail(strict=True, reason="Decimal's own spellings are taken where Money.parse refuses them")
 def test_money_in_a_spelling_that_money_does_not_have_is_refused(amount: str) -> None:
     with pytest.raises(NotDecodable):
         decode(json.dumps({"amount": amount, "currency": "GBP"}), Money)
@@ -223,7 +219,6 @@ def test_a_time_keeps_its_moment_and_its_microseconds() -> None:
     assert decode('"2026-11-23T08:00:00.123456+01:00"', datetime) == moment
 
 
-@pytest.mark.xfail(strict=True, reason="runtime/codec lets a time without a zone pass: nobody can say when that was")
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(NotDecodable):
         decode('"2026-11-23T07:00:00"', datetime)

@@ -14,7 +14,7 @@ from runtime.messaging.models import EventCounter, InboxMessage
 
 DOMAINS = ("users", "inventory", "payments", "orders")
 DAY = timedelta(days=1)
-MOMENT = timedelta(seconds=1)
+A_WHILE = timedelta(seconds=30)
 
 Sql = Callable[..., Any]
 
@@ -29,7 +29,7 @@ def shift(alias: str, by: str) -> None:
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_clock_is_the_servers_where_nobody_shifts_it(domain: str, sql: Sql) -> None:
     assert sql(domain, "SELECT clock_now() - clock_timestamp() BETWEEN interval '-1 s' AND interval '0 s'") is True
-    assert abs(database_time(domain) - datetime.now(UTC)) < 5 * MOMENT
+    assert abs(database_time(domain) - datetime.now(UTC)) < A_WHILE
 
 
 @pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_the_clock_follows_a_shift(by: str, expected: timedelta) -> None:
 
     shift("orders", by)
 
-    assert expected <= database_time("orders") - before < expected + MOMENT
+    assert expected <= database_time("orders") - before < expected + A_WHILE
 
 
 @pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_a_shift_ends_with_its_transaction(committed: None) -> None:
         assert database_time("orders") - datetime.now(UTC) > DAY / 2
 
     # The setting is now there and empty, which is not the same as never having been there.
-    assert abs(database_time("orders") - datetime.now(UTC)) < 5 * MOMENT
+    assert abs(database_time("orders") - datetime.now(UTC)) < A_WHILE
 
 
 @pytest.mark.django_db

@@ -99,6 +99,14 @@ def test_a_search_path_opens_no_other_schema(role: str, schema: str, login: Logi
     assert login(role).refusal(f"SET search_path = {role}, {schema}; SELECT 1 FROM {TABLES[schema]}") == "42P01"
 
 
+@pytest.mark.parametrize(("role", "schema"), PAIRS, ids=[f"{role} refers to {schema}" for role, schema in PAIRS])
+def test_a_foreign_key_finds_no_table_in_another_schema(role: str, schema: str, login: Logins) -> None:
+    owner = login(f"{role}_owner")
+
+    assert owner.refusal(f"CREATE TABLE planted (id uuid REFERENCES {TABLES[schema]})") == "42P01"
+    assert owner.refusal(f"CREATE TABLE planted (id uuid REFERENCES {schema}.{TABLES[schema]})") == REFUSED
+
+
 @pytest.mark.parametrize("role", [*DOMAINS, *(f"{domain}_owner" for domain in DOMAINS)])
 def test_a_role_has_no_power_over_the_server(role: str, login: Logins) -> None:
     powers = login("admin").rows(

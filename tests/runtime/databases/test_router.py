@@ -10,8 +10,9 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import ProgrammingError, transaction
+from django.db import ProgrammingError, models, transaction
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
+from django.test.utils import isolate_apps
 
 from apps.orders.models import Order
 from apps.payments.models import Attempt, Payment
@@ -110,14 +111,23 @@ def test_another_domains_model_is_not_found_through_ones_own_alias() -> None:
     assert caught.value.__cause__.pgcode == "42P01"  # type: ignore[union-attr]
 
 
-def test_an_instance_of_another_domain_cannot_be_put_into_a_relation() -> None:
-    attempt = Attempt(action="charge")
-    attempt._state.db = "payments"
-    stranger = Order(id=uuid4())
-    stranger._state.db = "orders"
+@isolate_apps("apps.orders", "apps.payments")
+def test_a_row_of_another_domain_cannot_be_put_into_a_relation() -> None:
+    class Bill(models.Model):
+        class Meta:
+            app_label = "payments"
 
-    with pytest.raises(ValueError, match="must be a"):
-        attempt.payment = stranger
+    class Billed(models.Model):
+        bill = models.ForeignKey("payments.Bill", on_delete=models.PROTECT)
+
+        class Meta:
+            app_label = "orders"
+
+    stranger = Bill(id=1)
+    stranger._state.db = "payments"
+
+    with pytest.raises(ValueError, match="the current database router prevents this relation"):
+        Billed(bill=stranger)
 
 
 def test_the_driver_is_psycopg2() -> None:

@@ -116,7 +116,7 @@ class Second:
     def _run(self) -> None:
         try:
             with connections["orders"].cursor() as cursor:
-                cursor.execute("SELECT pg_backend_pid()")
+                cursor.execute("SET lock_timeout = '20s'; SELECT pg_backend_pid()")
                 self.pid = cursor.fetchone()[0]
             self._began.set()
             self.answers.append(insert_once(counter(last=2), using="orders"))

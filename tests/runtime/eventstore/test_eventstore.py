@@ -9,6 +9,7 @@ from django.db import connections, transaction
 from django.db.utils import ProgrammingError
 
 from runtime.codec import NotDecodable
+from runtime.codec.upcasting import NoWayUp
 from runtime.eventstore.models import StreamEvent
 from runtime.eventstore.store import (
     UnknownEvent,
@@ -16,6 +17,7 @@ from runtime.eventstore.store import (
     append,
     load,
     load_many,
+    streams_after,
 )
 from tests.runtime.eventstore.facts import TYPES, Counted, Opened
 
@@ -119,17 +121,54 @@ def test_an_event_type_that_is_not_known_here_is_not_skipped():
     stream = uuid4()
     write(stream, Opened(by="ada"), Counted(number=1), expected=0)
 
-    with pytest.raises(UnknownEvent, match=f"{stream} holds Counted version 2, which is not known here"):
+    with pytest.raises(UnknownEvent, match=f"{stream} holds Counted, which is not known here"):
         load(stream, types={"Opened": Opened}, using="orders")
 
 
-def test_an_event_of_another_schema_version_is_not_guessed_at(monkeypatch):
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        (3, "Counted of version 2 cannot be brought up to version 3"),
+        (1, "Counted of version 2 is newer than version 1"),
+    ],
+)
+def test_an_event_of_a_version_with_no_way_to_the_known_one_is_not_guessed_at(monkeypatch, known, sentence):
     stream = uuid4()
     write(stream, Counted(number=1), expected=0)
-    monkeypatch.setattr(Counted, "version", 3)
+    monkeypatch.setattr(Counted, "version", known)
 
-    with pytest.raises(UnknownEvent, match="Counted version 2"):
+    with pytest.raises(NoWayUp, match=sentence):
         read(stream)
+
+
+def test_an_older_event_is_brought_up_step_by_step_and_stays_as_it_was_in_the_stream(monkeypatch):
+    stream = uuid4()
+    write(stream, Counted(number=1), expected=0)
+    monkeypatch.setattr(Counted, "version", 4)
+    upcasters = {
+        ("Counted", 2): lambda data: {"number": data["number"] * 10},
+        ("Counted", 3): lambda data: {"number": data["number"] + 1},
+        ("Opened", 2): lambda data: {"number": -1},
+    }
+
+    (recorded,) = load(stream, types=TYPES, upcasters=upcasters, using="orders")
+    many = load_many([stream], types=TYPES, upcasters=upcasters, using="orders")
+
+    assert recorded.event == Counted(number=11)
+    assert many[stream] == [recorded]
+    assert StreamEvent.objects.using("orders").get(stream=stream).data == {"number": 1}
+
+
+def test_every_stream_is_found_a_page_at_a_time():
+    streams = sorted(uuid4() for _ in range(5))
+    for stream in streams:
+        write(stream, Opened(by="a"), Counted(number=1), expected=0)
+
+    first = streams_after(None, limit=3, using="orders")
+    rest = streams_after(first[-1], limit=3, using="orders")
+
+    assert first + rest == streams
+    assert streams_after(streams[-1], limit=3, using="orders") == []
 
 
 def test_data_that_lacks_a_field_is_not_guessed_at():

@@ -21,7 +21,6 @@ from tests.runtime.messaging import wire
 from tests.runtime.messaging.small_world import Happened
 from tests.together import wait_until
 
-
 ROOT = Path(__file__).resolve().parents[3]
 
 ONE_BATCH = """
@@ -140,15 +139,8 @@ def test_a_relay_that_dies_between_sending_and_marking_is_followed_by_one_that_s
     tell("a", 2)
     settings = "tests.runtime.messaging.worker_settings"
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": settings, "CRASH_AT": "relay.after_publish_before_mark"}
-    died = subprocess.run(
-        [sys.executable, "-c", ONE_BATCH],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    command = [sys.executable, "-c", ONE_BATCH]
+    died = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
     assert died.returncode == -signal.SIGKILL, died.stderr
     sent = wire.events("inventory")
     assert [event["sequence"] for event in sent] == [1, 2]

@@ -18,7 +18,7 @@ def table(settings, monkeypatch):
         subscriptions.cache_clear()
         handlers_of.cache_clear()
         monkeypatch.setattr("config.subscriptions.SUBSCRIPTIONS", {"inventory": wanted})
-        handlers = Handlers({event: print for event in handled})
+        handlers = Handlers(dict.fromkeys(handled, print))
         monkeypatch.setattr("apps.inventory.handlers.HANDLERS", handlers)
         settings.HOSTED_DOMAINS = ("inventory",)
 

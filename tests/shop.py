@@ -24,7 +24,7 @@ import urllib3
 from runtime.databases.urls import role_url
 from runtime.embedded.placement import discard
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "a password for the tests"
 OPERATOR = "operator@journeys.example"
 
@@ -206,7 +206,7 @@ def wait_until(condition: Callable[[], Any], *, limit: float) -> None:
         time.sleep(0.05)
 
 
-def _running(**environ: str) -> Iterator[Shop]:
+def running(**environ: str) -> Iterator[Shop]:
     folder = Path(tempfile.mkdtemp(prefix="mitosis-journey-"))
     shop = Shop(folder, **environ)
     try:
@@ -221,10 +221,10 @@ def _running(**environ: str) -> Iterator[Shop]:
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Shop]:
     """One running system for all journeys that leave it standing. Mark them xdist_group("shop")."""
-    yield from _running()
+    yield from running()
 
 
 @pytest.fixture(scope="module")
 def own_shop() -> Iterator[Shop]:
     """A system of the module's own, to be mistreated."""
-    yield from _running()
+    yield from running()

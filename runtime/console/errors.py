@@ -1,0 +1,56 @@
+"""What goes wrong at the console, as a page for people."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from contracts._base import Unavailable
+from runtime.databases.transactions import is_outage
+
+__all__ = ["csrf_failure", "error_page", "page_for", "unavailable"]
+
+log = logging.getLogger(__name__)
+
+
+def error_page(request: HttpRequest, *, status: HTTPStatus, detail: str) -> HttpResponse:
+    context = {**admin.site.each_context(request), "title": status.phrase, "detail": detail}
+    return render(request, "console/error.html", context, status=status)
+
+
+def page_for(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """The page for what a view raised; None for a bug, which is nobody's to read but ours."""
+    match error:
+        case Http404():
+            return error_page(request, status=HTTPStatus.NOT_FOUND, detail="There is nothing at this address.")
+        case PermissionDenied():
+            return error_page(request, status=HTTPStatus.FORBIDDEN, detail="Your roles do not allow this.")
+        case SuspiciousOperation():
+            return error_page(request, status=HTTPStatus.BAD_REQUEST, detail="The request cannot be understood.")
+        case Unavailable():
+            return unavailable(request, error)
+        case DatabaseError() if is_outage(error):
+            return unavailable(request, error)
+        case _:
+            return None
+
+
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.warning("the console could not answer %s: %s", request.path, error)
+    detail = "Something that this page needs cannot be reached now. Nothing was changed. Try again in a moment."
+    response = error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail)
+    response["Retry-After"] = "5"
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    log.warning("a form at %s was refused: %s", request.path, reason)
+    detail = "This form did not come from a page of ours, or is too old. Nothing was changed. Load the page again."
+    return error_page(request, status=HTTPStatus.FORBIDDEN, detail=detail)

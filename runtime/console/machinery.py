@@ -1,0 +1,258 @@
+"""
+Runtime's tables as a domain's records: the outbox, the inbox, the processes and what operators did.
+
+They are proxies with the domain's label, so that their pages have the same address in every topology. They live in a
+registry of their own: migrations, which belong to runtime's apps, never see them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.apps import AppConfig
+from django.apps.registry import Apps
+from django.contrib import admin
+from django.db.models import Model, Q
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from runtime.audit.models import AuditEntry
+from runtime.console.figures import Figure, count
+from runtime.console.filters import condition_filter, value_filter
+from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
+from runtime.console.records import Records, address_of_list, as_uuid
+from runtime.console.site import console
+from runtime.messaging.models import InboxMessage, OutboxMessage
+from runtime.saga.models import SagaRun
+
+__all__ = ["WAITING_TO_BE_HANDLED", "register_machinery", "runs_of"]
+
+_STATE_TONES = {
+    SagaRun.RUNNING: "open",
+    SagaRun.COMPENSATING: "open",
+    SagaRun.COMPLETED: "good",
+    SagaRun.COMPENSATED: "news",
+    SagaRun.NEEDS_ATTENTION: "bad",
+}
+_RESULT_TONES = {"succeeded": "good", "failed": "bad", "waiting": "open", "unknown": "open", "unavailable": "open"}
+
+_WAITING_TO_BE_SENT = Q(published_at=None, wanted=True)
+WAITING_TO_BE_HANDLED = Q(handled_at=None)
+
+
+class _Place(AppConfig):
+    """As much of an app as a template asks of one: its name, and that it has no models beside the real ones."""
+
+    path = ""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(domain, None)
+
+    def get_models(self, *args: bool, **kwargs: bool) -> list[type[Model]]:  # type: ignore[override]  # none
+        return []
+
+
+_registry = Apps()
+
+
+def register_machinery(domain: str) -> None:
+    """Pages for runtime's tables in this domain's schema, and their figures for the first page."""
+    for model, pages, one, many in (
+        (OutboxMessage, OutboxPages, "event told", "events told"),
+        (InboxMessage, InboxPages, "event heard", "events heard"),
+        (SagaRun, RunPages, "process", "processes"),
+        (AuditEntry, AuditPages, "audit entry", "audit entries"),
+    ):
+        admin.site.register(_proxy(model, domain, one, many), pages)
+    console().figures.add_machinery(domain, lambda: _figures(domain))
+
+
+def runs_of(subject: UUID, *, using: str) -> Sequence[Panel]:
+    """A table for each process that this subject went through: what was tried, and what came of it."""
+    runs = SagaRun.objects.using(using).filter(subject=subject).order_by("created_at")
+    return [_log_of(run, using) for run in runs]
+
+
+def _proxy(model: type[Model], domain: str, one: str, many: str) -> type[Model]:
+    _registry.app_configs.setdefault(domain, _Place(domain))
+    options = {"proxy": True, "app_label": domain, "apps": _registry, "verbose_name": one, "verbose_name_plural": many}
+    return type(model.__name__, (model,), {"__module__": __name__, "Meta": type("Meta", (), options)})
+
+
+def _figures(domain: str) -> list[Figure]:
+    unsent = OutboxMessage.objects.using(domain).filter(_WAITING_TO_BE_SENT).count()
+    unhandled = InboxMessage.objects.using(domain).filter(WAITING_TO_BE_HANDLED).count()
+    stuck = SagaRun.objects.using(domain).filter(state=SagaRun.NEEDS_ATTENTION).count()
+    return [
+        count(
+            "Processes that need attention",
+            stuck,
+            address_of_list(domain, "sagarun", state=SagaRun.NEEDS_ATTENTION),
+            alarming=True,
+        ),
+        count("Events not sent yet", unsent, address_of_list(domain, "outboxmessage", sent="waiting")),
+        count("Events not handled yet", unhandled, address_of_list(domain, "inboxmessage", handled="waiting")),
+    ]
+
+
+def _pretty(value: object) -> SafeString:
+    return json_block(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+class OutboxPages(Records):
+    list_display = ("event_type", "about", "sequence", "state", "attempts", "created_at", "published_at")
+    list_filter = (
+        condition_filter(
+            "sent",
+            "sent",
+            {
+                "waiting": _WAITING_TO_BE_SENT,
+                "failing": _WAITING_TO_BE_SENT & Q(attempts__gt=0),
+                "sent": Q(published_at__isnull=False),
+                "nobody_listens": Q(wanted=False, published_at=None),
+            },
+        ),
+    )
+    search_ids = ("event_id", "subject")
+    search_fields = ("event_type", "subject", "routing_key")
+    search_help_text = "An event's id, its subject (an order's id, a sku), its type or its routing key"
+    ordering = ("-created_at",)
+    fields = (
+        "event_id", "event_type", "version", "exchange", "routing_key", "about", "sequence", "state", "created_at",
+        "published_at", "attempts", "due_at", "error", "traceparent", "content",
+    )  # fmt: skip
+    readonly_fields = ("about", "state", "content")
+
+    @admin.display(description="subject")
+    def about(self, row: OutboxMessage) -> SafeString:
+        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
+
+    @admin.display(description="state")
+    def state(self, row: OutboxMessage) -> SafeString:
+        if row.published_at is not None:
+            return badge("sent", "good")
+        return badge("waiting", "open") if row.wanted else badge("nobody listens")
+
+    @admin.display(description="data")
+    def content(self, row: OutboxMessage) -> SafeString:
+        return _pretty(row.data)
+
+
+class InboxPages(Records):
+    list_display = ("event_type", "source", "about", "sequence", "state", "attempts", "received_at", "handled_at")
+    list_filter = (
+        condition_filter(
+            "handled",
+            "handled",
+            {
+                "waiting": WAITING_TO_BE_HANDLED,
+                "failing": WAITING_TO_BE_HANDLED & Q(error__isnull=False),
+                "handled": Q(handled_at__isnull=False),
+            },
+        ),
+    )
+    search_ids = ("event_id", "subject")
+    search_fields = ("event_type", "subject", "source")
+    search_help_text = "An event's id, its subject (an order's id, a sku), its type or where it came from"
+    ordering = ("-received_at",)
+    fields = (
+        "event_id", "event_type", "source", "about", "sequence", "state", "received_at", "handled_at", "attempts",
+        "due_at", "error", "content",
+    )  # fmt: skip
+    readonly_fields = ("about", "state", "content")
+
+    @admin.display(description="subject")
+    def about(self, row: InboxMessage) -> SafeString:
+        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
+
+    @admin.display(description="state")
+    def state(self, row: InboxMessage) -> SafeString:
+        if row.handled_at is not None:
+            return badge("handled", "good")
+        return badge("failing", "bad") if row.error else badge("waiting", "open")
+
+    @admin.display(description="envelope")
+    def content(self, row: InboxMessage) -> SafeString:
+        return _pretty(row.envelope)
+
+
+class RunPages(Records):
+    list_display = ("definition", "about", "status", "step", "attempts", "due_at", "updated_at")
+    list_filter = (value_filter("state", "state", list(_STATE_TONES)),)
+    search_ids = ("id", "subject")
+    search_fields = ("definition", "subject", "error")
+    search_help_text = "A process's id, its subject (an order's id), its name or its error"
+    ordering = ("-updated_at",)
+    fields = (
+        "id", "definition", "version", "about", "status", "step", "inquiring", "epoch", "attempts", "lease_until",
+        "due_at", "deadline_at", "created_at", "updated_at", "error", "refused", "content",
+    )  # fmt: skip
+    readonly_fields = ("about", "status", "refused", "content")
+
+    def panels(self, row: SagaRun) -> Sequence[Panel]:
+        return [_log_of(row, self.domain, titled="What was tried")]
+
+    @admin.display(description="subject")
+    def about(self, row: SagaRun) -> SafeString:
+        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
+
+    @admin.display(description="state", ordering="state")
+    def status(self, row: SagaRun) -> SafeString:
+        return badge(row.state, _STATE_TONES.get(row.state, "plain"))
+
+    @admin.display(description="refusal")
+    def refused(self, row: SagaRun) -> SafeString | str:
+        return _pretty(row.refusal) if row.refusal else ""
+
+    @admin.display(description="data")
+    def content(self, row: SagaRun) -> SafeString:
+        return _pretty(row.data)
+
+
+class AuditPages(Records):
+    list_display = ("at", "who", "action", "what", "reason")
+    search_ids = ("id", "operator", "object_id", "key")
+    search_fields = ("action", "object_id", "reason")
+    search_help_text = "An operator's id, an action, a record's id or words of a reason"
+    ordering = ("-at",)
+    fields = ("id", "at", "who", "action", "what", "reason", "key", "request_id")
+    readonly_fields = ("who", "what")
+
+    def panels(self, row: AuditEntry) -> Sequence[Panel]:
+        names = list(dict.fromkeys([*row.before, *row.after]))
+        changed = [(name, row.before.get(name, ""), row.after.get(name, "")) for name in names]
+        return [Panel(title="Before and after", headers=("", "Before", "After"), rows=changed)]
+
+    @admin.display(description="operator", ordering="operator")
+    def who(self, row: AuditEntry) -> SafeString:
+        return link(address_of_list("users", "user", q=str(row.operator)), short(row.operator))
+
+    @admin.display(description="record")
+    def what(self, row: AuditEntry) -> SafeString:
+        address = address_of_list(self.domain, row.object_type, q=row.object_id)
+        record = short(row.object_id) if as_uuid(row.object_id) else row.object_id
+        return link(address, format_html("{} {}", row.object_type, record))
+
+
+def _log_of(run: SagaRun, domain: str, *, titled: str = "") -> Panel:
+    state = badge(run.state, _STATE_TONES.get(run.state, "plain"))
+    return Panel(
+        title=titled or f"Process {run.definition}",
+        aside=state,
+        headers=("Step", "Tried", "Result", "Times", "Last at (UTC)", "Detail"),
+        rows=[
+            (
+                entry.get("step", ""),
+                entry.get("action", ""),
+                badge(entry.get("result", ""), _RESULT_TONES.get(entry.get("result", ""), "plain")),
+                entry.get("tries", ""),
+                moment(entry.get("at")),
+                entry.get("detail", ""),
+            )
+            for entry in run.log
+        ],
+        empty="Nothing is noted: it went through at once, or has not begun.",
+        address=f"{address_of_list(domain, 'sagarun')}{run.id}/change/",
+    )

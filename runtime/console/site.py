@@ -1,0 +1,122 @@
+"""The one admin site: its sign-in, its first page, and the few addresses of Django's that are left."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+from rest_framework.request import Request
+from unfold.sites import UnfoldAdminSite
+
+from contracts._base import Unavailable
+from runtime.console import identity, sessions
+from runtime.console.figures import Figures
+from runtime.console.forms import SignInForm
+from runtime.http.attempts import Attempts
+from runtime.http.problem import Problem
+
+__all__ = ["Console", "console"]
+
+_LEFT_OUT = {"password_change", "password_change_done", "autocomplete", "view_on_site"}
+"""Django's addresses that would need a table that is not here, or a page that nobody needs."""
+
+
+class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
+    index_template = "console/index.html"
+    login_template = "admin/login.html"
+    enable_nav_sidebar = True
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.figures = Figures()
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
+
+    @method_decorator(never_cache)
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        context = {
+            **self.each_context(request),
+            "title": "Overview",
+            "groups": self.figures.of_domains(request),
+            "machinery": self.figures.of_machinery(request),
+        }
+        return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
+
+    # --- Signing in and out -----------------------------------------------------------------------------------------
+
+    @method_decorator(never_cache)
+    @method_decorator(sensitive_post_parameters("password"))
+    @method_decorator(csrf_protect)
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Failed attempts count together with those at the API, for each account and each address."""
+        target = _target(request)
+        if request.method != "POST":
+            return HttpResponseRedirect(target) if self.has_permission(request) else self._sign_in_page(request)
+        form = SignInForm(request.POST)
+        if not form.is_valid():
+            return self._sign_in_page(request, form, status=422)
+        email, password = form.cleaned_data["username"], form.cleaned_data["password"]
+        try:
+            with Attempts(Request(request), name="sign-in", subject=email.lower(), failure=identity.NotAdmitted):
+                session = identity.sign_in(email=email, password=password)
+        except identity.NotAdmitted:
+            refusal, status = "The e-mail address or the password is wrong, or this account has no console.", 401
+        except Problem as problem:
+            refusal, status = problem.detail, problem.status
+        except Unavailable:
+            refusal, status = "Nobody can be signed in now. Try again in a moment.", 503
+        else:
+            return _signed_in(request, session, target)
+        form.add_error(None, refusal)
+        return self._sign_in_page(request, form, status=status)
+
+    def _sign_in_page(self, request: HttpRequest, form: SignInForm | None = None, *, status: int = 200) -> HttpResponse:
+        context = {
+            **self.each_context(request),
+            "title": "Sign in",
+            "app_path": request.get_full_path(),
+            "form": form or SignInForm(),
+        }
+        return TemplateResponse(request, self.login_template, context, status=status)
+
+    @method_decorator(never_cache)
+    @method_decorator(csrf_protect)
+    @method_decorator(require_POST)
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = HttpResponseRedirect(reverse("admin:login"))
+        sessions.end(response)
+        messages.success(request, "You are signed out.")
+        return response
+
+
+def console() -> Console:
+    """The one site; Django makes it when it is first asked for anything."""
+    return cast(Console, admin.site)
+
+
+def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:
+    rotate_token(request)
+    response = HttpResponseRedirect(target)
+    sessions.keep(response, session, secure=request.is_secure())
+    return response
+
+
+def _target(request: HttpRequest) -> str:
+    """Where to go after signing in: a page of the console and nothing else, whatever the address says."""
+    first_page: str = reverse("admin:index")
+    wanted = request.GET.get("next", "")
+    own = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith(f"{settings.CONSOLE_PATH}/")
+    return wanted if own and not wanted.startswith(reverse("admin:login")) else first_page

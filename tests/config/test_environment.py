@@ -1,0 +1,146 @@
+"""Every setting is checked where it is read: a bad one stops the start with a sentence that names it and its value."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from config.environment import DOMAINS, BadSetting, Environment, read
+from runtime.databases.urls import role_password
+from runtime.embedded.process import started_at
+
+KNOWN = {"SECRET_KEY": "a secret", "SERVICE_KEY": "another secret"}
+
+
+@pytest.fixture
+def settings_of(tmp_path):
+    def settings_of(**environ: str) -> Environment:
+        return read({**KNOWN, "STATE_DIR": str(tmp_path), **environ})
+
+    return settings_of
+
+
+BAD = [
+    ("DEBUG", "maybe", "say 1 or 0"),
+    ("PUBLISH_ALL", "2", "say 1 or 0"),
+    ("DOMAINS", "users,shipping", "'shipping' is none of users, inventory, payments, orders"),
+    ("DOMAINS", ",", "it names some of users, inventory, payments, orders"),
+    ("PAYMENT_PROVIDER", "paypal", "it is one of sandbox"),
+    ("LOG_FORMAT", "xml", "it is one of console, json"),
+    ("SHOP_CURRENCY", "gbp", "it is three capital letters, as in GBP"),
+    ("SHOP_CURRENCY", "", "it is three capital letters, as in GBP"),
+    ("SHOP_CURRENCY", "POUNDS", "it is three capital letters, as in GBP"),
+    *[
+        (name, value, "it is a number with ms, s, m or h, as in 3s")
+        for name in ("ORDER_BUDGET", "PROVIDER_TIMEOUT")
+        for value in ("3", "", "-3s", "3 s", "3d", "NaNs", "three")
+    ],
+    *[("WEB_THREADS", value, "it is a whole number from 1") for value in ("0", "-1", "1.5", "", "many", "9" * 5000)],
+    ("INSIDE_PORT", "70000", "it is a whole number up to 65535"),
+    ("INSIDE_PORT", "x", "it is a whole number up to 65535"),
+    *[
+        (name, value, "write count/time, as in 100/15m, or off")
+        for name in ("RATE_LIMIT_ANONYMOUS", "RATE_LIMIT_USER")
+        for value in ("", "often", "100", "0/15m")
+    ],
+    ("TRUSTED_PROXIES", "10.0.0.0/8,the-proxy", "'the-proxy' is no address and no network, as in 10.0.0.0/8"),
+    ("TRUSTED_PROXIES", "10.0.0.0/99", "'10.0.0.0/99' is no address and no network, as in 10.0.0.0/8"),
+    ("PUBLIC_URL", "shop.example", "it is an http or https address, as in https://shop.example"),
+    ("EMAIL_FROM", "nobody", "it is an e-mail address, as in Shop <orders@shop.example>"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), BAD, ids=[f"{b[0]}={b[1][:20]}" for b in BAD])
+def test_a_bad_value_is_named_with_what_is_wanted_instead(settings_of, name, value, wanted):
+    with pytest.raises(BadSetting) as refused:
+        settings_of(**{name: value})
+
+    assert str(refused.value) == f"{name}={value!r} cannot be used: {wanted}."
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "ORDERS_DATABASE_URL", "BROKER_URL", "CACHE_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://user:sesame@host/shop",
+        "postgresql://user:sesame@host",
+        "postgresql://user:sesame@host:port/shop",
+        "postgresql://user:sesame@[::1/shop",
+        "sesame",
+    ],
+)
+def test_a_bad_address_of_a_server_is_named_and_no_password_is_repeated(settings_of, name, url):
+    with pytest.raises(BadSetting, match=f"^{name}='…' cannot be used: ") as refused:
+        settings_of(**{name: url})
+
+    assert "user" not in str(refused.value).replace("//user:password@", "")
+    assert url == "sesame" or "sesame" not in str(refused.value)
+
+
+def test_a_deployment_with_its_own_database_has_to_bring_its_secret(tmp_path):
+    environ = {"STATE_DIR": str(tmp_path), "DATABASE_URL": "postgresql://u:p@h/shop", "SERVICE_KEY": "k"}
+
+    with pytest.raises(BadSetting, match=r"^SECRET_KEY='' cannot be used: a deployment with its own database"):
+        read(environ)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_any_setting_secrets_are_made_once_and_nothing_is_insecure(tmp_path):
+    first, again = read({"STATE_DIR": str(tmp_path)}), read({"STATE_DIR": str(tmp_path)})
+
+    assert first == again
+    assert len(first.secret_key) >= 32
+    assert first.secret_key != first.service_key != first.webhook_secret
+    assert (first.debug, first.publish_all) == (False, False)
+    assert first.hosted_domains == DOMAINS
+    assert (first.databases_known, first.broker_url, first.cache_url) == (False, None, None)
+
+
+def test_one_administrators_url_gives_every_domain_its_two_roles(settings_of):
+    found = settings_of(DATABASE_URL="postgresql://admin:secret@db:5433/shop")
+
+    for domain in DOMAINS:
+        for role, url in ((domain, found.databases[domain]), (f"{domain}_owner", found.owner_databases[domain])):
+            assert url == f"postgresql://{role}:{role_password(role, 'a secret')}@db:5433/shop"
+        assert found.admin_databases[domain] == "postgresql://admin:secret@db:5433/shop"
+    assert found.databases_known
+
+
+def test_a_domains_own_url_as_its_own_role_is_taken_as_it_is_and_administers_nothing(settings_of):
+    own = "postgresql://orders:chosen@elsewhere/orders"
+
+    found = settings_of(ORDERS_DATABASE_URL=own)
+
+    assert (found.databases["orders"], found.admin_databases["orders"]) == (own, None)
+    assert found.databases["users"] is None
+    assert not found.databases_known
+
+
+def test_only_the_databases_of_what_is_hosted_have_to_be_known(settings_of):
+    found = settings_of(ORDERS_DATABASE_URL="postgresql://orders:x@elsewhere/orders", DOMAINS="orders")
+
+    assert (found.hosted_domains, found.databases_known) == (("orders",), True)
+
+
+def test_what_is_not_set_comes_from_what_runs_and_what_is_set_wins(settings_of, tmp_path):
+    urls = {domain: f"postgresql://{domain}:x@127.0.0.1/shop" for domain in DOMAINS}
+    mine = {"pid": os.getpid(), "started": started_at(os.getpid())}
+    run = {"http": "http://127.0.0.1:8123", "databases": urls, "broker": "redis://b", "cache": "redis://c"}
+    (tmp_path / "run.json").write_text(json.dumps({**run, "supervisor": mine}))
+
+    found = settings_of(CACHE_URL="redis://mine")
+
+    assert dict(found.databases) == urls
+    assert (found.broker_url, found.cache_url) == ("redis://b", "redis://mine")
+    assert found.webhook_url == "http://127.0.0.1:8123/api/payments/webhooks/sandbox"
+
+
+def test_durations_and_flags_are_read_in_every_unit_and_spelling(settings_of):
+    budgets = {"250ms": 0.25, "3s": 3.0, "1.5m": 90.0, "1h": 3600.0}
+
+    assert [settings_of(ORDER_BUDGET=text).order_budget for text in budgets] == list(budgets.values())
+    assert [settings_of(DEBUG=text).debug for text in ("1", "true", "YES", "0", "no", "")] == [True] * 3 + [False] * 3
+    assert settings_of(DOMAINS=" orders , users ").hosted_domains == ("users", "orders")

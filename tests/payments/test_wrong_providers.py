@@ -1,0 +1,111 @@
+"""A provider that is silent, late or wrong: what it did is found out, and nothing is booked on a guess."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from apps.payments.books import WrongAmount, record_answer
+from apps.payments.gateways import Answer
+from contracts._base import Money
+from contracts.payments import PaymentDeclined
+from runtime.calls import call
+from tests.payments.till import Till, pounds
+
+pytestmark = pytest.mark.django_db
+
+
+def saying(answer: Answer, **changes) -> Answer:
+    values = {name: getattr(answer, name) for name in ("state", "reference", "amount", "refunded", "reason")}
+    return Answer(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("silence", "questions"),
+    [("after", ["charge", "look_up"]), ("before", ["charge", "look_up", "charge"])],
+    ids=["captured in silence", "never heard of it"],
+)
+def test_after_a_silence_the_inquiry_finds_or_makes_the_one_capture(theirs, provider, silence, questions):
+    provider.misbehave["charge"] = [silence]
+    assert theirs.charge().status == "unknown"
+    assert (theirs.moved, theirs.told) == ([], [])
+
+    assert theirs.inquire().status == "captured"
+
+    assert [question for question, _ in provider.asked] == questions
+    assert {key for _, key in provider.asked} == {theirs.key}
+    assert theirs.moved == [("capture", "25.00")]
+    assert provider.net() == Decimal("25.00")
+
+
+def test_a_provider_that_stays_silent_leaves_the_payment_unknown_and_is_asked_each_time(theirs, provider):
+    provider.misbehave["charge"] = ["after"]
+    provider.misbehave["look_up"] = ["before", "before"]
+    theirs.charge()
+
+    assert [theirs.inquire().status for _ in range(3)] == ["unknown", "unknown", "captured"]
+    assert [outcome for _, outcome in theirs.asked] == ["silent", "silent", "silent", "captured"]
+
+
+@pytest.mark.parametrize(
+    "amount", [Money(Decimal("24.99"), "GBP"), Money(Decimal("2500"), "GBP"), Money(Decimal("25.00"), "EUR")]
+)
+def test_an_answer_of_another_amount_or_currency_is_never_booked(theirs, provider, amount):
+    provider.misbehave["charge"] = [lambda answer: saying(answer, amount=amount)]
+    provider.misbehave["look_up"] = [lambda answer: saying(answer, amount=amount)]
+
+    for ask in (theirs.charge, theirs.inquire):
+        with pytest.raises(WrongAmount, match=rf"was to take 25.00 GBP, the provider says {amount}"):
+            ask()
+
+    assert theirs.row.status == "processing"
+    assert (theirs.moved, theirs.ledger, theirs.told) == ([], [], [])
+
+
+def test_a_refusal_for_a_reason_of_the_providers_own_is_a_decline(theirs, provider):
+    provider.misbehave["charge"] = [lambda answer: saying(answer, state="declined", reason="do_not_honour")]
+
+    with pytest.raises(PaymentDeclined):
+        theirs.charge()
+
+
+def test_what_the_provider_says_of_a_payment_that_ended_changes_nothing(theirs):
+    theirs.charge()
+    late = Answer(state="declined", reference="x", amount=pounds("25.00"), refunded=pounds("0.00"))
+
+    record_answer(theirs.row, "inquire", late)
+    record_answer(theirs.row, "inquire", saying(late, state="captured"))
+    record_answer(theirs.row, "inquire", saying(late, state="cancelled"))
+
+    assert theirs.row.status == "captured"
+    assert (theirs.moved, theirs.told) == ([("capture", "25.00")], ["PaymentCaptured"])
+
+
+def test_the_provider_is_not_waited_for_any_longer_than_the_caller_has(theirs, provider, settings):
+    settings.PROVIDER_TIMEOUT = 10.0
+    with call(seconds=2.0):
+        theirs.charge()
+    Till(theirs.service).charge()
+
+    assert provider.timeouts[0] <= 2.0
+    assert provider.timeouts[1] == 10.0
+
+
+def test_an_unforeseen_error_of_the_provider_leaves_a_payment_that_can_be_inquired_about(theirs, provider):
+    provider.misbehave["charge"] = [ZeroDivisionError("a bug of the gateway")]
+    with pytest.raises(ZeroDivisionError):
+        theirs.charge()
+    assert (theirs.row.status, theirs.asked) == ("processing", [("charge", None)])
+
+    assert theirs.inquire().status == "captured"
+    assert theirs.moved == [("capture", "25.00")]
+
+
+def test_while_the_provider_may_have_been_asked_the_contract_says_unknown(theirs, provider):
+    provider.misbehave["charge"] = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        theirs.charge()
+    provider.misbehave["look_up"] = ["before"]
+
+    assert theirs.inquire().status == "unknown"

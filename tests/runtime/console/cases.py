@@ -1,0 +1,127 @@
+"""Every action of the console, a record that it can be done to, and what it does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.contrib.admin.utils import quote
+
+from tests.trade import Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An action, a record that it can be done to, what is typed into its form, and who may do it."""
+
+    page: str
+    action: str
+    record: Callable[[Trade], Any] | None
+    form: dict[str, str]
+    roles: frozenset[str]
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def domain(self) -> str:
+        return self.page.partition("/")[0]
+
+    def address(self, row: Any) -> str:
+        return f"/admin/{self.page}/{f'{quote(row)}/' if row is not None else ''}{self.action}/"
+
+
+EVERYBODY = frozenset({"support", "operator", "administrator"})
+KEEPERS = frozenset({"operator", "administrator"})
+TWELVE_FIFTY = "12.50 GBP"
+
+
+def stock(on_hand: int) -> dict[str, int]:
+    return {"on hand": on_hand, "reserved": 0, "available": on_hand, "sold": 0}
+
+
+CASES = (
+    Case(
+        "orders/order",
+        "cancel",
+        lambda trade: trade.order().id,
+        {"reason": "By mistake."},
+        EVERYBODY,
+        {"status": "confirmed", "reason": None, "version": 2, "total": "25.00 GBP"},
+        {"status": "cancelled", "reason": "cancelled", "version": 3, "total": "25.00 GBP"},
+    ),
+    Case(
+        "orders/order",
+        "ship",
+        lambda trade: trade.order().id,
+        {"carrier": "Royal Mail", "tracking_number": "RM1"},
+        KEEPERS,
+        {"status": "confirmed", "reason": None, "version": 2, "total": "25.00 GBP"},
+        {"status": "shipped", "reason": None, "version": 3, "total": "25.00 GBP"},
+    ),
+    Case(
+        "orders/order",
+        "deliver",
+        lambda trade: trade.shipped().id,
+        {},
+        KEEPERS,
+        {"status": "shipped", "reason": None, "version": 3, "total": "25.00 GBP"},
+        {"status": "delivered", "reason": None, "version": 4, "total": "25.00 GBP"},
+    ),
+    Case(
+        "payments/payment",
+        "refund",
+        lambda trade: trade.payment(trade.order()).id,
+        {"amount": "5.00", "reason": "Scratched."},
+        EVERYBODY,
+        {"status": "captured", "amount": "25.00 GBP", "left to refund": "25.00 GBP"},
+        {"status": "captured", "amount": "25.00 GBP", "left to refund": "20.00 GBP"},
+    ),
+    Case(
+        "inventory/product",
+        "restock",
+        lambda trade: trade.product(stock=10),
+        {"quantity": "5", "reason": "Note 17"},
+        KEEPERS,
+        stock(10),
+        stock(15),
+    ),
+    Case(
+        "inventory/product",
+        "adjust",
+        lambda trade: trade.product(stock=10),
+        {"quantity": "-3", "reason": "Broken."},
+        KEEPERS,
+        stock(10),
+        stock(7),
+    ),
+    Case(
+        "inventory/product",
+        "change-product",
+        lambda trade: trade.product(),
+        {"name": "A better name", "price": "13"},
+        KEEPERS,
+        {"description": "", "price": TWELVE_FIFTY, "active": True},
+        {"name": "A better name", "description": "", "price": "13.00 GBP", "active": False},
+    ),
+    Case(
+        "inventory/product",
+        "add-product",
+        None,
+        {"sku": "NEW-1", "name": "New", "description": "", "price": "12.5", "active": "on"},
+        KEEPERS,
+        {},
+        {"name": "New", "description": "", "price": TWELVE_FIFTY, "active": True},
+    ),
+    Case(
+        "users/user",
+        "change-roles",
+        lambda trade: trade.customer,
+        {"roles": "support", "reason": "She was hired."},
+        frozenset({"administrator"}),
+        {"roles": "customer", "active": True},
+        {"roles": "support", "active": True},
+    ),
+)
+EACH = pytest.mark.parametrize("case", CASES, ids=[f"{case.page}/{case.action}" for case in CASES])
