@@ -35,8 +35,6 @@ SHOWN_MOVEMENTS = 50
 
 
 class _ProductAction(Action[Any]):
-    """``row`` is a Product."""
-
     permission = "inventory.change_stock"
 
     def facts(self, row: Product) -> Mapping[str, Any]:
@@ -64,9 +62,7 @@ class Restock(_ProductAction):
 
 
 class AdjustForm(ActionForm):
-    quantity = whole_number(
-        "Units more, or (with a minus) fewer", least=-MOST_UNITS, most=MOST_UNITS, help_text="As in -3."
-    )
+    quantity = whole_number("Units more, or (with a minus) fewer", least=-MOST_UNITS, most=MOST_UNITS)
     reason = text("Reason", longest=200, help_text="Say, counted on the shelf, or broken.")
 
 
@@ -95,8 +91,6 @@ class ChangeForm(ActionForm):
 
 
 class ChangeProduct(Action[Any]):
-    """``row`` is a Product."""
-
     name = "change-product"
     title = "Change product"
     icon = "edit"
@@ -107,12 +101,7 @@ class ChangeProduct(Action[Any]):
         return {"name": row.name, "description": row.description, "price": str(row.price), "active": row.active}
 
     def initial(self, row: Product) -> dict[str, Any]:
-        return {
-            "name": row.name,
-            "description": row.description,
-            "price": row.price_amount,
-            "active": row.active,
-        }
+        return {"name": row.name, "description": row.description, "price": row.price_amount, "active": row.active}
 
     def preview(self, row: Product) -> Sequence[str]:
         return ("Customers see the change at once. Orders that were placed keep the price they were placed at.",)
@@ -212,14 +201,8 @@ class ProductPages(Records):
             for move in queries.latest_movements(row.sku, limit=SHOWN_MOVEMENTS)
         ]
         headers = ("Made at (UTC)", "Kind", "On hand", "Reserved", "Sold", "Order", "Reason")
-        return [
-            Panel(
-                title=f"The latest {SHOWN_MOVEMENTS} movements",
-                headers=headers,
-                rows=rows,
-                address=address_of_list("inventory", "stockmovement", q=row.sku),
-            )
-        ]
+        everything = address_of_list("inventory", "stockmovement", q=row.sku)
+        return [Panel(title=f"The latest {SHOWN_MOVEMENTS} movements", headers=headers, rows=rows, address=everything)]
 
     @admin.display(description="price", ordering="price_amount")
     def cost(self, row: Product) -> str:
@@ -267,7 +250,7 @@ class ReservationPages(Records):
     search_ids = ("order_id", "id")
     search_fields = ("order_id",)
     search_help_text = "An order's id, or a sku"
-    ordering = ("-created_at",)
+    ordering = ("-order_id",)
     fields = ("order", "id", "status", "what", "expires_at", "alarmed_at", "created_at", "updated_at", "key")
     readonly_fields = ("order", "status", "what")
 

@@ -139,7 +139,7 @@ class MovementPages(Records):
     search_ids = ("id", "payment__id", "payment__order_id")
     search_fields = ("=key", "=reference")
     search_help_text = "The id of a movement, a payment or an order, a key or the provider's reference"
-    ordering = ("-made_at",)
+    ordering = ("-id",)
     fields = ("id", "made_at", "direction", "sum", "paid", "reference", "key")
     readonly_fields = ("direction", "sum", "paid")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 
@@ -14,7 +15,7 @@ from django.shortcuts import render
 from contracts._base import Unavailable
 from runtime.databases.transactions import is_outage
 
-__all__ = ["csrf_failure", "error_page", "page_for", "unavailable"]
+__all__ = ["csrf_failure", "error_page", "for_people", "page_for", "unavailable"]
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,17 @@ def page_for(request: HttpRequest, error: Exception) -> HttpResponse | None:
             return unavailable(request, error)
         case _:
             return None
+
+
+def for_people(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """An answer made for programs (too many requests, a bug of ours) as a page; any other as it is."""
+    if response.headers.get("Content-Type") != "application/problem+json":
+        return response
+    page = error_page(request, status=HTTPStatus(response.status_code), detail=json.loads(response.content)["detail"])
+    for name in ("Retry-After", "RateLimit", "RateLimit-Policy"):
+        if name in response.headers:
+            page[name] = response[name]
+    return page
 
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:

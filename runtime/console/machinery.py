@@ -2,7 +2,8 @@
 Runtime's tables as a domain's records: the outbox, the inbox, the processes and what operators did.
 
 They are proxies with the domain's label, so that their pages have the same address in every topology. They live in a
-registry of their own: migrations, which belong to runtime's apps, never see them.
+registry of their own: migrations, which belong to runtime's apps, never see them. Lists are in order of id, which is
+that of time, and which has an index.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class OutboxPages(Records):
     search_ids = ("event_id", "subject")
     search_fields = ("event_type", "subject", "routing_key")
     search_help_text = "An event's id, its subject (an order's id, a sku), its type or its routing key"
-    ordering = ("-created_at",)
+    ordering = ("-event_id",)
     fields = (
         "event_id", "event_type", "version", "exchange", "routing_key", "about", "sequence", "state", "created_at",
         "published_at", "attempts", "due_at", "error", "traceparent", "content",
@@ -156,7 +157,7 @@ class InboxPages(Records):
     search_ids = ("event_id", "subject")
     search_fields = ("event_type", "subject", "source")
     search_help_text = "An event's id, its subject (an order's id, a sku), its type or where it came from"
-    ordering = ("-received_at",)
+    ordering = ("-event_id",)
     fields = (
         "event_id", "event_type", "source", "about", "sequence", "state", "received_at", "handled_at", "attempts",
         "due_at", "error", "content",
@@ -184,7 +185,7 @@ class RunPages(Records):
     search_ids = ("id", "subject")
     search_fields = ("definition", "subject", "error")
     search_help_text = "A process's id, its subject (an order's id), its name or its error"
-    ordering = ("-updated_at",)
+    ordering = ("-id",)
     fields = (
         "id", "definition", "version", "about", "status", "step", "inquiring", "epoch", "attempts", "lease_until",
         "due_at", "deadline_at", "created_at", "updated_at", "error", "refused", "content",
@@ -216,7 +217,7 @@ class AuditPages(Records):
     search_ids = ("id", "operator", "object_id", "key")
     search_fields = ("action", "object_id", "reason")
     search_help_text = "An operator's id, an action, a record's id or words of a reason"
-    ordering = ("-at",)
+    ordering = ("-id",)
     fields = ("id", "at", "who", "action", "what", "reason", "key", "request_id")
     readonly_fields = ("who", "what")
 

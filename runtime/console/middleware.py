@@ -53,7 +53,7 @@ class ConsoleMiddleware:
         if operator is not None:
             request.user = operator
             identify(request, operator.principal)
-        response = self._get_response(request)
+        response = errors.for_people(request, self._get_response(request))
         _keep_or_end(request, response, session if operator else None, secure=secure)
         return _dressed(response)
 

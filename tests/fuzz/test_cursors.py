@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
@@ -12,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from apps.inventory.models import Product
+from apps.inventory.service import SERVICE as INVENTORY
 from apps.orders.models import Order
 from apps.payments.models import Payment
 from apps.users.models import User
-from contracts._base import new_id
-from runtime.databases.clock import Now, database_time
+from contracts._base import Money, new_id
+from runtime.databases.clock import database_time
 from runtime.identity.tokens import issue
 
 pytestmark = pytest.mark.django_db
@@ -43,30 +44,14 @@ def staff() -> APIClient:
 @pytest.fixture
 def cursors(staff: APIClient) -> dict[str, str]:
     """A good cursor of each list."""
+    now = database_time("orders")
     for number in range(3):
         User.objects.using("users").create(email=f"{number}@fuzz.example", name="x", password="!")
-        now = database_time("orders")
-        Order.objects.using("orders").create(
-            id=new_id(),
-            user_id=uuid4(),
-            items=[],
-            total=1,
-            currency="GBP",
-            status="confirmed",
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
-        Payment.objects.using("payments").create(
-            key=str(number),
-            order_id=uuid4(),
-            amount=1,
-            currency="GBP",
-            method="x",
-            provider="sandbox",
-            created_at=Now(),
-        )
-        Product.objects.using("inventory").create(sku=f"F-{number}", name="x", price=1, currency="GBP")
+        order: dict[str, Any] = {"user_id": uuid4(), "items": [], "total": 1, "currency": "GBP", "status": "confirmed"}
+        Order.objects.using("orders").create(id=new_id(), **order, version=1, created_at=now, updated_at=now)
+        payment: dict[str, Any] = {"order_id": uuid4(), "amount": 1, "currency": "GBP", "provider": "sandbox"}
+        Payment.objects.using("payments").create(key=str(number), **payment)
+        INVENTORY.add_product(sku=f"F-{number}", name="x", description="", price=Money(Decimal(1), "GBP"), active=True)
     return {path: _cursor_of(staff.get(f"{path}?limit=1").json()["next"]) for path in LISTS}
 
 

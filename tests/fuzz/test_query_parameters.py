@@ -38,12 +38,9 @@ odd = st.one_of(
     st.uuids().map(str),
     st.datetimes().map(lambda moment: moment.isoformat()),
     st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()),
-    st.sampled_from(
-        ["", "0", "-1", "1e3", "0x10", " 1", "1 ", "+1", "٣", "１", "1_000", "null", "true", "NaN", "9" * 400]
-    ),
-    st.sampled_from(
-        ["%", "%_", "\\", "'", '"; DROP TABLE', "2026-01-31", "2026-01-31T12:00:00", "0001-01-01T00:00:00+14:00"]
-    ),
+    st.sampled_from(["", "0", "-1", "1e3", "0x10", " 1", "1 ", "+1", "٣", "\uff11", "1_000", "null", "true", "NaN"]),
+    st.sampled_from(["9" * 400, "%", "%_", "\\", "'", '"; DROP TABLE', "2026-01-31", "2026-01-31T12:00:00"]),
+    st.just("0001-01-01T00:00:00+14:00"),
 )
 
 

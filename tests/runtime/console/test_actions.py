@@ -313,6 +313,6 @@ def test_a_bug_leaves_no_audit_row_and_no_key(sign_in, trade: Trade, monkeypatch
 
     answer = operator.act(f"/admin/inventory/product/{sku}/restock/", quantity="5", reason="Note 17")
 
-    assert answer.status_code == 500
+    assert (answer.status_code, answer["Content-Type"]) == (500, "text/html; charset=utf-8")
     assert AuditEntry.objects.using("inventory").count() == 0
     assert IdempotencyKey.objects.using("inventory").count() == 0
