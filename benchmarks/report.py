@@ -52,7 +52,7 @@ def _table(title: str, *headings: str) -> Table:
 
 def _cpu_table(figures: Figures) -> Table:
     at_once = [f"{each} at once" for each in figures.concurrencies]
-    table = _table("CPU for an order, ms: median (lowest - highest)", "", *at_once, "at rest, ms/s")
+    table = _table("CPU for an order, ms: median (lowest-highest)", "", *at_once, "at rest, ms/s")
 
     def row(name: str, figure: Callable[[Pair], float], rest: str = "", style: str = "") -> None:
         cells = [_cell(figures.over_rounds(each, figure)) for each in figures.concurrencies]
@@ -65,20 +65,20 @@ def _cpu_table(figures: Figures) -> Table:
     table.add_section()
     row("PostgreSQL alone", lambda pair: pair.yardstick.postgres_ms)
     row(f"{CLIENT} itself", lambda pair: pair.yardstick.client_ms)
-    row("all / PostgreSQL alone", lambda pair: pair.ratio, style="bold")
-    row(f"all / (it + {CLIENT})", lambda pair: pair.ratio_with_client)
+    row("ratio: all / alone", lambda pair: pair.ratio, style="bold")
+    row(f"... with {CLIENT}", lambda pair: pair.ratio_with_client)
     return table
 
 
 def _speed_table(figures: Figures) -> Table:
-    table = _table("Speed: median (lowest - highest)", "", *(f"{each} at once" for each in figures.concurrencies))
+    table = _table("Speed: median (lowest-highest)", "", *(f"{each} at once" for each in figures.concurrencies))
     for name, figure in _SPEED:
         table.add_row(name, *(_cell(figures.over_rounds(each, figure)) for each in figures.concurrencies))
     return table
 
 
 def _asked_table(figures: Figures) -> Table:
-    headings = ("statements", "reads", "writes", "BEGIN/COMMIT", "savepoints", "commits")
+    headings = ("in all", "reads", "writes", "BEGIN/COMMIT", "savepoints", "commits")
     table = _table("SQL for an order, by database role", "", *headings)
     rows = {
         role: (each.statements, each.reads, each.writes, each.transactions, each.savepoints, each.commits)
@@ -103,7 +103,7 @@ def _memory_table(figures: Figures) -> Table:
 
 def _cell(found: Spread) -> str:
     middle, low, high = (f"{value:.1f}" for value in (found.median, found.lowest, found.highest))
-    return f"{middle} ({low} - {high})"
+    return f"{middle} ({low}-{high})"
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------
