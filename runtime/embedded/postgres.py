@@ -31,6 +31,9 @@ _SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "128MB",
     "log_min_messages": "warning",
+    # A statement that fails, or is ended by an administrator, has its values in it: names, addresses. So has DETAIL.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_checkpoints": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -8,6 +8,7 @@ since an operator gets furthest: each boundary of each value, and then some at r
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ DEEP = {
     ("PATCH", "/api/users/{user_id}"),
     ("DELETE", "/api/users/{user_id}"),
 }
+
+TOO_LONG = {414, 431}
 
 PROMISES = [
     checks.not_a_server_error,
@@ -72,25 +75,25 @@ right_and_wrong = _api(boundaries=False, modes=list(GenerationMode))
 
 
 @every_boundary.parametrize()
-@_the_same_each_time(2)
+@_the_same_each_time(4)
 def test_at_every_boundary_an_operator_gets_what_the_document_promises(case: Any, target: Any) -> None:
     _send(case, target, STAFF)
 
 
 @right_ones.parametrize()
-@_the_same_each_time(10)
+@_the_same_each_time(16)
 def test_an_operator_with_good_bodies_gets_what_the_document_promises(case: Any, target: Any) -> None:
     _send(case, target, STAFF)
 
 
 @right_ones.parametrize()
-@_the_same_each_time(6)
+@_the_same_each_time(8)
 def test_a_customer_gets_what_the_document_promises(case: Any, target: Any) -> None:
     _send(case, target, CUSTOMER)
 
 
 @right_and_wrong.parametrize()
-@_the_same_each_time(3)
+@_the_same_each_time(4)
 def test_nobody_in_particular_gets_what_the_document_promises(case: Any, target: Any) -> None:
     _send(case, target, NOBODY)
 
@@ -101,14 +104,18 @@ def _send(case: Any, target: Any, role: str) -> None:
     # A token that is wrong is put right, so only a wrong body or query has to be refused.
     refused = wrong and wrong <= {ParameterLocation.BODY, ParameterLocation.QUERY}
     wanted = [*PROMISES, checks.negative_data_rejection] if refused else PROMISES
-    answer = case.call_and_validate(
-        base_url=target.url, headers=target.headers(role), session=target.session, checks=wanted
-    )
+    answer = case.call(base_url=target.url, headers=target.headers(role), session=target.session)
+    if answer.status_code in TOO_LONG:
+        # Gunicorn's own answer, before any code of ours.
+        assert len(str(answer.request.url)) > 4000 or len(str(answer.request.headers)) > 8000
+    else:
+        case.validate_response(answer, checks=wanted, headers=target.headers(role))
     target.reached[case.method, case.operation.path, answer.status_code] += 1
 
 
 def test_after_all_that_money_and_stock_still_add_up_and_no_log_has_a_traceback(target: Any) -> None:
     if target.reached.total() < 1000:
+        assert os.environ.get("REQUIRE_ALL") != "1", f"only {target.reached.total()} cases were sent"
         pytest.skip("only some of the cases were sent")
     said = target.shop.manage("verify")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import uuid4
 
 import psycopg2
 import pytest
 from django.conf import settings
 
+from apps.users import mail, service
 from apps.users.models import Mail, MailToken, RefreshFamily, RefreshToken, User
 from apps.users.service import SERVICE, BadRefreshToken
 from contracts.users import ROLES, UserInactive, UserUnknown, permissions_of
@@ -193,6 +195,30 @@ def test_whoever_changes_signs_in_or_refreshes_while_an_account_is_erased_leaves
             SERVICE.refresh(refresh=token)
         assert not User.objects.using("users").filter(pk=ada.id).exclude(name="").exists()
         assert not MailToken.objects.using("users").filter(user_id=ada.id).exists()
+
+
+def test_a_letter_that_is_being_written_while_its_reader_is_erased_is_not_sent(committed, person, letters, monkeypatch):
+    ada = person()
+    row = mail.take_due()
+    erased, looked_at = threading.Event(), threading.Event()
+
+    def publish_late(*_: object, **__: object) -> None:
+        """The erasure has changed all its rows, and is not committed yet."""
+        erased.set()
+        looked_at.wait(2)
+
+    monkeypatch.setattr(service, "publish", publish_late)
+
+    def send() -> bool:
+        erased.wait(10)
+        threading.Timer(0.5, looked_at.set).start()
+        return mail.send(row)
+
+    together(lambda: SERVICE.erase(user_id=ada.id), send)
+
+    assert letters() == []
+    assert not MailToken.objects.using("users").exists()
+    assert not Mail.objects.using("users").exists()
 
 
 def test_two_administrators_who_erase_each_other_at_once_leave_one(committed, person):
