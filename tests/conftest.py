@@ -99,6 +99,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             mark.kwargs.setdefault("databases", list(ALIASES))
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> Iterator[None]:
+    """Tests that share a shop run in one process. Where pytest-xdist cannot see to it, nothing else would say so."""
+    if session.config.getoption("loadgroup", default=False):
+        for item in session.items:
+            group = item.get_closest_marker("xdist_group")
+            if group and not item.nodeid.endswith(f"@{group.args[0]}"):
+                raise pytest.UsageError(
+                    f"{item.nodeid} is not kept in its group: pytest and pytest-xdist do not match."
+                )
+    return (yield)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     """This worker's database, with the schemas and roles that a deployment has."""

@@ -77,7 +77,7 @@ def test_work_that_succeeds_runs_once_and_is_committed(sql: Sql) -> None:
 
 
 def test_two_that_lock_in_opposite_order_both_end_well() -> None:
-    """A real deadlock: PostgreSQL ends one of the two, which runs again."""
+    """A real deadlock: PostgreSQL ends one of the two, which runs again, and may be as quick as to meet the other anew."""
     both_hold_one = threading.Barrier(2, timeout=20)
     runs: dict[str, int] = {"ab": 0, "ba": 0}
     failures: list[BaseException] = []
@@ -107,7 +107,7 @@ def test_two_that_lock_in_opposite_order_both_end_well() -> None:
         thread.join(timeout=30)
 
     assert failures == []
-    assert sorted(runs.values()) == [1, 2]
+    assert max(runs.values()) > 1
     assert (last("a"), last("b")) == (2, 2)
 
 
