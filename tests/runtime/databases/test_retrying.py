@@ -77,7 +77,7 @@ def test_work_that_succeeds_runs_once_and_is_committed(sql: Sql) -> None:
 
 
 def test_two_that_lock_in_opposite_order_both_end_well() -> None:
-    """A real deadlock: PostgreSQL ends one of the two, which runs again, and may be as quick as to meet the other anew."""
+    """A real deadlock: PostgreSQL ends one of the two, which runs again, and may meet the other anew."""
     both_hold_one = threading.Barrier(2, timeout=20)
     runs: dict[str, int] = {"ab": 0, "ba": 0}
     failures: list[BaseException] = []
