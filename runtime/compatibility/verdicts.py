@@ -78,6 +78,8 @@ def judge(change: Change, uses: Sequence[Use], *, domain: str) -> Difference:
 
 
 def _repair(change: Change, uses: Sequence[Use]) -> str:
+    if change.remedy and any(use.role is Role.ASKED for use in uses):
+        return change.remedy
     parts = []
     for role in Role:
         names = _listed([use.name for use in uses if use.role is role])
@@ -87,8 +89,8 @@ def _repair(change: Change, uses: Sequence[Use]) -> str:
         elif names and role is Role.ANSWERED:
             parts.append(f"leave it as it was for those who call {names}, and put what is new beside it")
         elif names:
-            parts.append(change.remedy or f"go on taking what those who call {names} send today")
-    return "; ".join(dict.fromkeys(parts))
+            parts.append(f"go on taking what those who call {names} send today")
+    return "; ".join(parts)
 
 
 def _belongs(uses: Sequence[Use]) -> str:

@@ -106,6 +106,23 @@ def test_a_raised_version_does_not_excuse_the_other_uses_of_a_value() -> None:
     )
 
 
+def test_what_no_version_can_spare_callers_is_not_called_for_with_a_version() -> None:
+    def contract(line: Any) -> Snapshot:
+        namespace: dict[str, Any] = {"exchange": "parcels"} | _named("A", "a.a", 1)
+        told = value({"line": line}, name="A", bases=(Event,), namespace=namespace)
+
+        class Boxes(Protocol):
+            def keep(self, *, line: Any) -> None: ...
+
+        Boxes.keep.__annotations__ = {"line": line, "return": None}
+        return taken(Boxes, events=(told,), errors=())
+
+    old, new = contract(value({"a": int}, name="Line")), contract(value({"a": int, "b": int}, name="Line"))
+
+    assert lines(old, new) == [(NO, "Line.b is new and required: give it a default")]
+    assert lines(new, old) == [(NO, "Line.b was removed: raise the version of A and keep an upcaster")]
+
+
 def _named(name: str, routing_key: str, version: int) -> dict[str, Any]:
     return {"name": name, "routing_key": routing_key, "version": version}
 
