@@ -30,7 +30,7 @@ test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 proof: setup-dev ## The long proofs: nine months of sales, a million products (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs $(ARGS)
 
-check: setup-dev ## Lint, formatting, types, import walls, missing migrations, OpenAPI drift
+check: setup-dev ## Lint, formatting, types, import walls, missing migrations, drift of OpenAPI and contracts
 	$(PYTHON_IN_VENV) -m ruff check .
 	$(PYTHON_IN_VENV) -m ruff format --check .
 	$(PYTHON_IN_VENV) -m mypy
@@ -38,6 +38,7 @@ check: setup-dev ## Lint, formatting, types, import walls, missing migrations, O
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) check
 	$(MANAGE) openapi --check
+	$(MANAGE) contracts check --strict
 
 bench: setup ## Measure what an order costs (ROUNDS=5 ORDERS=500 CONCURRENCY=1,8); writes bench.json and bench.svg
 	@$(PYTHON_IN_VENV) -m benchmarks
