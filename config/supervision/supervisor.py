@@ -27,6 +27,12 @@ from runtime.embedded.state import forget_run, last_run, sole_owner, write_run
 HOST = "127.0.0.1"
 WATCH_EVERY = 0.1
 
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+"""
+A password's hash takes 19 MiB for a moment. Left alone, glibc learns from that to keep such blocks, for each thread
+(mallopt(3), M_MMAP_THRESHOLD); told a size, it gives them back.
+"""
+
 
 class Supervisor:
     """
@@ -130,7 +136,7 @@ class Supervisor:
             raise StartFailed(name=step.name, how=how, log=child.log, words=child.said())
 
     def _start_processes(self) -> None:
-        common = {**self._servers.environment_to_serve(), MARK: str(self.state), "PYTHONUNBUFFERED": "1"}
+        common = {**MEMORY, **self._servers.environment_to_serve(), MARK: str(self.state), "PYTHONUNBUFFERED": "1"}
         for spec in self.plan.processes:
             bound = self._sockets.get(spec.name, {})
             ports = {name: held.getsockname()[1] for name, held in bound.items()}
