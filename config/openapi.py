@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
+from config.plain_addresses import PLAIN
+
 __all__ = ["document", "schema_view"]
 
 type _Patterns = Sequence[URLPattern | URLResolver]
@@ -21,21 +23,27 @@ type _Patterns = Sequence[URLPattern | URLResolver]
 _one_at_a_time = threading.Lock()
 
 
-def document(patterns: _Patterns) -> tuple[dict[str, Any], list[str]]:
-    """The OpenAPI document of these URLs, and what drf-spectacular had to guess at."""
+def document(patterns: _Patterns, *, whole: bool = True) -> tuple[dict[str, Any], list[str]]:
+    """
+    The OpenAPI document of these URLs, and what drf-spectacular had to guess at.
+
+    The ``whole`` one also has the addresses that belong to no domain.
+    """
     with _one_at_a_time, GENERATOR_STATS.silence():
         generator = SchemaGenerator(patterns=list(patterns))  # type: ignore[no-untyped-call]
         found: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
         guesses = [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache]
+    if whole:
+        found["paths"] |= PLAIN
     return found, guesses
 
 
-def schema_view(patterns: _Patterns) -> Callable[[HttpRequest], HttpResponse]:
+def schema_view(patterns: _Patterns, *, whole: bool = True) -> Callable[[HttpRequest], HttpResponse]:
     """A view that answers with the document of these URLs."""
 
     @cache
     def body() -> bytes:
-        return json.dumps(document(patterns)[0]).encode()
+        return json.dumps(document(patterns, whole=whole)[0]).encode()
 
     @require_safe
     def schema(request: HttpRequest) -> HttpResponse:

@@ -37,7 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/jwks.json", jwks),
     path("api/schema", schema_view(list(API.values()))),
     path("api/docs", DocsView.as_view()),
-    *(path(f"api/{domain}/schema", schema_view([addresses])) for domain, addresses in API.items()),
+    *(path(f"api/{domain}/schema", schema_view([addresses], whole=False)) for domain, addresses in API.items()),
     *API.values(),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
