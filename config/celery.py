@@ -18,14 +18,16 @@ from celery.signals import setup_logging, task_prerun, worker_process_init
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from runtime.messaging.broker import queue_of
+from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
+
+AMQP = speaks_amqp(settings.BROKER_URL or "")
 
 # Without Celery's own fix-up for Django, which closes and opens the connections of all four domains around each task: a
 # new connection costs more than the task. What it is for is done below.
 app = Celery("mitosis", broker=settings.BROKER_URL or "memory://nowhere", set_as_current=True, fixups=[])
 
 app.conf.update(
-    task_queues=[queue_of(domain) for domain in settings.HOSTED_DOMAINS],
+    task_queues=[queue_of(domain, amqp=AMQP) for domain in settings.HOSTED_DOMAINS],
     task_create_missing_queues=False,
     # What is not JSON is refused before any of it runs.
     accept_content=["json"],
@@ -35,6 +37,13 @@ app.conf.update(
     # A message is acknowledged when its work is written down, not when it arrives: a worker that dies gives it back.
     task_acks_late=True,
     task_reject_on_worker_lost=True,
+    # A task that raised is a bug of ours. RabbitMQ keeps its message among the dead letters; Valkey has no such place
+    # and would hand it out for ever.
+    task_acks_on_failure_or_timeout=not AMQP,
+    # What cannot be read, or is no task of ours, is parked where people look, and not dropped.
+    worker_consumer="runtime.messaging.letterbox:KeepingConsumer",
+    # Nobody gives a worker orders over the broker, and RabbitMQ 4 has no room for the queues that this takes.
+    worker_enable_remote_control=False,
     # One at a time: what a dying child takes with it is its own message and no other.
     worker_prefetch_multiplier=1,
     worker_enable_prefetch_count_reduction=False,
@@ -48,8 +57,13 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
     task_send_sent_event=False,
-    # Valkey hands an unacknowledged message out again after this time, in seconds. Nothing here takes that long.
-    broker_transport_options={"visibility_timeout": 60},
+    broker_transport_options=(
+        # What is not confirmed may be lost; what never will be must not hold a thread. Seconds.
+        {"confirm_publish": True, "write_timeout": CONFIRM_TIMEOUT}
+        if AMQP
+        # Valkey hands an unacknowledged message out again after this time, in seconds. Nothing here takes that long.
+        else {"visibility_timeout": 60}
+    ),
 )
 app.autodiscover_tasks(["runtime.messaging", "runtime.saga"])
 

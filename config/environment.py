@@ -23,7 +23,7 @@ from runtime.http.counters import BadLimit, parse_limit
 DOMAINS = ("users", "inventory", "payments", "orders")
 """In the order in which they may be set up; orders calls the other three."""
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class BadSetting(ValueError):
@@ -59,6 +59,8 @@ class Environment:
     rate_limit_user: str
     trusted_proxies: tuple[str, ...]
     publish_all: bool
+    event_attempts: int
+    event_retention: float
     log_format: str
     web_threads: int
     inside_port: int | None
@@ -106,6 +108,8 @@ def read(environ: Mapping[str, str]) -> Environment:
         rate_limit_user=_limit(environ, "RATE_LIMIT_USER", "600/1m"),
         trusted_proxies=_networks(environ, "TRUSTED_PROXIES"),
         publish_all=_flag(environ, "PUBLISH_ALL"),
+        event_attempts=_whole(environ, "EVENT_ATTEMPTS", 6),
+        event_retention=_duration(environ, "EVENT_RETENTION", "14d"),
         log_format=_choice(environ, "LOG_FORMAT", ("console", "json")),
         web_threads=_whole(environ, "WEB_THREADS", 8),
         inside_port=_port(environ, "INSIDE_PORT", "0") or None,
@@ -259,9 +263,9 @@ def _currency(environ: Mapping[str, str]) -> str:
 
 def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
     value = environ.get(name, default)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value)
     if not found:
-        raise BadSetting(name, value, "it is a number with ms, s, m or h, as in 3s")
+        raise BadSetting(name, value, "it is a number with ms, s, m, h or d, as in 3s")
     return float(found[1]) * _UNITS[found[2]]
 
 

@@ -90,6 +90,10 @@ PROVIDER_WAITERS = max(1, ENVIRONMENT.web_threads // 2)
 
 BROKER_URL = ENVIRONMENT.broker_url
 PUBLISH_ALL = ENVIRONMENT.publish_all
+# How often a consumer tries an event before a person has to look.
+EVENT_ATTEMPTS = ENVIRONMENT.event_attempts
+# Seconds that the outbox keeps what was told; the inbox keeps what was handled for twice as long.
+EVENT_RETENTION = ENVIRONMENT.event_retention
 
 # --- HTTP -----------------------------------------------------------------------------------------------------------
 
@@ -148,6 +152,8 @@ TEMPLATES = [
 # What answers on the inside port, and nowhere else.
 INSIDE_PORT = ENVIRONMENT.inside_port
 INSIDE_URLCONF = "config.inside_urls"
+# What is asked of the databases and the broker whenever /metrics is read, beside what each process has counted.
+METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures",)
 STATIC_URL = "/static/"
 # Served as the installed apps have them: there is no step that collects them first.
 WHITENOISE_USE_FINDERS = True

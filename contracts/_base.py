@@ -11,18 +11,21 @@ import re
 import time
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID
 
 __all__ = [
+    "Awaited",
     "ContractError",
     "DeadlineExceeded",
     "Event",
     "InvalidMoney",
+    "Listener",
     "Money",
     "Ref",
     "Rejected",
     "Unavailable",
+    "Unheard",
     "new_id",
 ]
 
@@ -191,6 +194,35 @@ class Event:
     def subject(self) -> str:
         """The id of the aggregate this happened to; events of one subject keep their order."""
         raise NotImplementedError(f"{type(self).__name__} does not say which aggregate it happened to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """An event that waits until the one with this sequence of its subject has come."""
+
+    event_id: UUID
+    subject: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unheard:
+    """Of the events that were asked about, those that never came; and those that hold up others by being away."""
+
+    events: tuple[UUID, ...]
+    awaited: tuple[Awaited, ...]
+
+
+class Listener(Protocol):
+    """What every domain can be asked about the events that others have told it."""
+
+    def unheard(self, *, source: str, event_ids: tuple[UUID, ...]) -> Unheard:
+        """
+        Which of these events of that exchange have not come here, and which of its events are waited for.
+
+        Whoever told them can then tell them again. Changes nothing.
+        """
+        ...
 
 
 # --- Ids ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Money, Ref, Rejected
+from contracts._base import Event, Listener, Money, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class OrderReturned(_OrderEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class OrderService(Protocol):
+class OrderService(Listener, Protocol):
     def get(self, *, order_id: UUID) -> Order:
         """The order as it is. Raises OrderUnknown."""
         ...

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Money, Ref, Rejected
+from contracts._base import Event, Listener, Money, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class PaymentRefunded(_PaymentEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class PaymentService(Protocol):
+class PaymentService(Listener, Protocol):
     def charge(self, *, key: str, order_id: UUID, user_id: UUID, amount: Money, method: str) -> Payment:
         """
         Take the money once for this key. Answers captured, pending or unknown.

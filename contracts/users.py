@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Ref, Rejected
+from contracts._base import Event, Listener, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -51,15 +51,19 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "users.view_any",
             "users.change_any",
+            "users.decide_events",
             "inventory.view_any",
             "inventory.change_catalogue",
             "inventory.change_stock",
+            "inventory.decide_events",
             "orders.view_any",
             "orders.cancel_any",
             "orders.place_for",
             "orders.fulfil",
+            "orders.decide_events",
             "payments.view_any",
             "payments.refund",
+            "payments.decide_events",
         }
     ),
 }
@@ -142,7 +146,7 @@ class UserErased(_UserEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class UserService(Protocol):
+class UserService(Listener, Protocol):
     def get(self, *, user_id: UUID) -> User:
         """Who this is, active or not. Raises UserUnknown."""
         ...

@@ -19,6 +19,7 @@ from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
 from runtime.databases.transactions import retrying
 from runtime.messaging import publish
+from runtime.messaging.listening import Listening
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class BelowReserved(Rejected):
     code = "below_reserved"
 
 
-class Inventory:
+class Inventory(Listening):
     """Implements contracts.inventory.InventoryService, and what the catalogue's keepers do."""
+
+    domain = "inventory"
 
     # --- For other domains ------------------------------------------------------------------------------------------
 

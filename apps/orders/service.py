@@ -27,6 +27,7 @@ from runtime.calls import resolve
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
 from runtime.eventstore.store import Recorded
+from runtime.messaging.listening import Listening
 from runtime.saga.engine import advance
 from runtime.saga.run import LeaseLost, Run
 from runtime.saga.store import start, wake
@@ -96,8 +97,10 @@ class KeyUsedForAnother(Rejected):
     code: ClassVar[str] = "idempotency_key_reused"
 
 
-class Orders:
+class Orders(Listening):
     """Implements contracts.orders.OrderService, and what customers and operators do with orders."""
+
+    domain = "orders"
 
     # --- Placing ----------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from contracts._base import Money
 from contracts.payments import ChargeFailed, InsufficientFunds, PaymentClosed, PaymentDeclined, PaymentUnknown
 from runtime.calls import current_call
 from runtime.databases.keyset import Page, PageRequest
+from runtime.messaging.listening import Listening
 from runtime.resilience import Bulkhead
 from runtime.telemetry.crashpoints import crashpoint
 
@@ -38,8 +39,10 @@ _REFUSALS = {
 }
 
 
-class Payments:
+class Payments(Listening):
     """Implements contracts.payments.PaymentService, and takes in what providers announce."""
+
+    domain = "payments"
 
     # --- For other domains ------------------------------------------------------------------------------------------
 

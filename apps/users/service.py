@@ -39,6 +39,7 @@ from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.keyset import slice as page_of
 from runtime.identity.tokens import issue
 from runtime.messaging import publish
+from runtime.messaging.listening import Listening
 
 __all__ = [
     "SERVICE",
@@ -66,8 +67,10 @@ class TokenPair:
     refresh: str
 
 
-class Users:
+class Users(Listening):
     """Implements contracts.users.UserService, and what accounts do themselves."""
+
+    domain = "users"
 
     # --- For other domains ------------------------------------------------------------------------------------------
 

@@ -20,11 +20,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runtime.audit.models import AuditEntry
+from runtime.console.deadletters import DeadLetterPages
 from runtime.console.figures import Figure, count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
 from runtime.console.records import Records, address_of_list, as_uuid
 from runtime.console.site import console
+from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.saga.models import SagaRun
 
@@ -62,11 +64,13 @@ def register_machinery(domain: str) -> None:
     """Pages for runtime's tables in this domain's schema, and their figures for the first page."""
     for model, pages, one, many in (
         (OutboxMessage, OutboxPages, "event told", "events told"),
+        (InboxMessage, DeadLetterPages, "dead letter", "dead letters"),
         (InboxMessage, InboxPages, "event heard", "events heard"),
         (SagaRun, RunPages, "process", "processes"),
         (AuditEntry, AuditPages, "audit entry", "audit entries"),
     ):
-        admin.site.register(_proxy(model, domain, one, many), pages)
+        name = "DeadLetters" if pages is DeadLetterPages else model.__name__
+        admin.site.register(_proxy(model, domain, name, one, many), pages)
     console().figures.add_machinery(domain, lambda: _figures(domain))
 
 
@@ -76,15 +80,16 @@ def runs_of(subject: UUID, *, using: str) -> Sequence[Panel]:
     return [_log_of(run, using) for run in runs]
 
 
-def _proxy(model: type[Model], domain: str, one: str, many: str) -> type[Model]:
+def _proxy(model: type[Model], domain: str, name: str, one: str, many: str) -> type[Model]:
     _registry.app_configs.setdefault(domain, _Place(domain))
     options = {"proxy": True, "app_label": domain, "apps": _registry, "verbose_name": one, "verbose_name_plural": many}
-    return type(model.__name__, (model,), {"__module__": __name__, "Meta": type("Meta", (), options)})
+    return type(name, (model,), {"__module__": __name__, "Meta": type("Meta", (), options)})
 
 
 def _figures(domain: str) -> list[Figure]:
     unsent = OutboxMessage.objects.using(domain).filter(_WAITING_TO_BE_SENT).count()
     unhandled = InboxMessage.objects.using(domain).filter(WAITING_TO_BE_HANDLED).count()
+    parked = InboxMessage.objects.using(domain).filter(deadletters.PARKED).count()
     stuck = SagaRun.objects.using(domain).filter(state=SagaRun.NEEDS_ATTENTION).count()
     return [
         count(
@@ -93,6 +98,7 @@ def _figures(domain: str) -> list[Figure]:
             address_of_list(domain, "sagarun", state=SagaRun.NEEDS_ATTENTION),
             alarming=True,
         ),
+        count("Dead letters", parked, address_of_list(domain, "deadletters"), alarming=True),
         count("Events not sent yet", unsent, address_of_list(domain, "outboxmessage", sent="waiting")),
         count("Events not handled yet", unhandled, address_of_list(domain, "inboxmessage", handled="waiting")),
     ]
@@ -149,7 +155,8 @@ class InboxPages(Records):
             "handled",
             {
                 "waiting": WAITING_TO_BE_HANDLED,
-                "failing": WAITING_TO_BE_HANDLED & Q(error__isnull=False),
+                "failing": WAITING_TO_BE_HANDLED & Q(error__isnull=False, parked_at=None),
+                "parked": WAITING_TO_BE_HANDLED & Q(parked_at__isnull=False),
                 "handled": Q(handled_at__isnull=False),
             },
         ),
@@ -172,6 +179,8 @@ class InboxPages(Records):
     def state(self, row: InboxMessage) -> SafeString:
         if row.handled_at is not None:
             return badge("handled", "good")
+        if row.parked_at is not None:
+            return badge("parked", "bad")
         return badge("failing", "bad") if row.error else badge("waiting", "open")
 
     @admin.display(description="envelope")

@@ -14,7 +14,12 @@ import msgspec
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """``sequence`` counts the events of one subject from 1, without gaps. Times are UTC."""
+    """
+    ``sequence`` counts the events of one subject from 1, without gaps. Times are UTC.
+
+    ``after`` says for each subscriber which event of the subject it was sent before this one, by sequence: a subscriber
+    does not get every event, so that it could not tell a gap from an event that is none of its business.
+    """
 
     event_id: UUID
     event_type: str
@@ -25,6 +30,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence: int
     data: dict[str, Any]
     traceparent: str | None = None
+    after: dict[str, int] = {}
 
 
 class MalformedEnvelope(ValueError):
@@ -43,4 +49,6 @@ def write(envelope: Envelope) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(envelope)
     if envelope.traceparent is None:
         del plain["traceparent"]
+    if not envelope.after:
+        del plain["after"]
     return plain

@@ -29,6 +29,7 @@ INSERT INTO messaging_outboxmessage
 SELECT %(event_id)s, %(event_type)s, %(version)s, %(exchange)s, %(routing_key)s, %(subject)s, counted.last,
        %(traceparent)s, %(data)s::jsonb, %(wanted)s
 FROM counted
+RETURNING CASE WHEN wanted THEN pg_notify(%(channel)s, '') END
 """
 
 _WITH_SEQUENCE = """
@@ -36,7 +37,13 @@ INSERT INTO messaging_outboxmessage
     (event_id, event_type, version, exchange, routing_key, subject, sequence, traceparent, data, wanted)
 VALUES (%(event_id)s, %(event_type)s, %(version)s, %(exchange)s, %(routing_key)s, %(subject)s, %(sequence)s,
         %(traceparent)s, %(data)s::jsonb, %(wanted)s)
+RETURNING CASE WHEN wanted THEN pg_notify(%(channel)s, '') END
 """
+
+
+def channel_of(domain: str) -> str:
+    """Where PostgreSQL nudges this domain's relay: NOTIFY tells at commit, and is no more than a nudge."""
+    return f"{domain}_outbox"
 
 
 def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
@@ -59,6 +66,7 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
         "sequence": sequence,
         "traceparent": current_traceparent(),
         "data": encode(event, type(event)).decode(),
+        "channel": channel_of(using),
         "wanted": settings.PUBLISH_ALL or bool(subscriptions().consumers_of(event.name)),
     }
     with connection.cursor() as cursor:

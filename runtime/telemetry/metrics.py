@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -35,4 +37,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # registers itself
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    found = generate_latest(registry)
+    asked = CollectorRegistry()
+    for path in settings.METRIC_COLLECTORS:
+        asked.register(import_string(path)())
+    return HttpResponse(found + generate_latest(asked), content_type=CONTENT_TYPE_LATEST)

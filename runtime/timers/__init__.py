@@ -24,11 +24,14 @@ class Timer:
     """
     ``run`` is called every so many seconds, and again at once while it answers True (there was more than one
     helping). Several processes may run the same timer: what it does must be claimed row by row.
+
+    ``wait`` waits in its thread for that time, or for a nudge that there is something to do.
     """
 
     name: str
     every: float
     run: Callable[[], bool]
+    wait: Callable[[float], None] | None = None
 
     def __post_init__(self) -> None:
         if self.every <= 0:
@@ -48,6 +51,9 @@ def _loop(timer: Timer, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             if timer.run():
+                continue
+            if timer.wait is not None:
+                timer.wait(timer.every)
                 continue
         except Exception:  # whatever it was, the next look may succeed, on connections that are new
             log.exception("timer %s failed and is tried again", timer.name)

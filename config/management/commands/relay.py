@@ -15,14 +15,16 @@ from django.utils.module_loading import import_string
 from config.celery import app
 from runtime import timers
 from runtime.idempotency.store import prune
-from runtime.messaging import broker, inbox
+from runtime.messaging import broker, inbox, pruning
+from runtime.messaging.letterbox import fetch_dead
+from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
 from runtime.messaging.tasks import REDELIVER
 from runtime.saga import sweeper
 from runtime.timers import Timer
 
-POLL = 0.2
-"""Seconds between two looks at an outbox that was empty."""
+POLL = 1.0
+"""Seconds between two looks at an outbox that was empty and of which PostgreSQL had nothing to say."""
 
 
 class Command(BaseCommand):
@@ -37,9 +39,14 @@ class Command(BaseCommand):
 
 def timers_of(domain: str) -> list[Timer]:
     """All that comes due in one domain: runtime's own, then what the domain's tasks.py adds."""
+    relay = Relay(app=app, domain=domain)
     return [
-        Timer(name=f"{domain}.outbox", every=POLL, run=Relay(app=app, domain=domain).publish_batch),
+        Timer(name=f"{domain}.outbox", every=POLL, run=relay.publish_batch, wait=relay.wait),
+        Timer(name=f"{domain}.reconciler", every=2.5, run=Reconciler(app=app, domain=domain).compare),
         Timer(name=f"{domain}.inbox", every=1.0, run=partial(_retry_inbox, domain)),
+        Timer(name=f"{domain}.waiting", every=5.0, run=partial(_wake, domain)),
+        Timer(name=f"{domain}.dead", every=5.0, run=partial(_fetch_dead, domain)),
+        Timer(name=f"{domain}.events", every=60.0, run=partial(pruning.prune, using=domain)),
         Timer(name=f"{domain}.sagas", every=0.5, run=partial(_sweep_sagas, domain)),
         Timer(name=f"{domain}.idempotency", every=60.0, run=partial(prune, using=domain)),
         *import_string(f"apps.{domain}.tasks.TIMERS"),
@@ -48,9 +55,19 @@ def timers_of(domain: str) -> list[Timer]:
 
 def _retry_inbox(domain: str) -> bool:
     due = inbox.take_due(consumer=domain, limit=100)
-    for event_id in due:
-        broker.send_to_queue(app, REDELIVER, to=domain, consumer=domain, event_id=str(event_id))
+    for turn in due:
+        told = {"consumer": domain, "event_id": str(turn.event_id), "attempts": turn.attempts}
+        broker.send_to_queue(app, REDELIVER, to=domain, **told)
     return len(due) == 100
+
+
+def _wake(domain: str) -> bool:
+    inbox.wake(consumer=domain)
+    return False
+
+
+def _fetch_dead(domain: str) -> bool:
+    return broker.speaks_amqp(settings.BROKER_URL or "") and fetch_dead(app, consumer=domain)
 
 
 def _sweep_sagas(domain: str) -> bool:

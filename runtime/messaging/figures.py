@@ -1,0 +1,86 @@
+"""How events fare, for /metrics: what waits to be sent, to be handled or for a person, by domain and by queue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connections
+from kombu import Connection
+from kombu.exceptions import OperationalError as BrokerError
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from runtime.messaging import broker
+
+__all__ = ["EventFigures"]
+
+log = logging.getLogger(__name__)
+
+_GAUGES = (
+    ("outbox_waiting", "Events that are to be sent and are not."),
+    ("outbox_oldest_seconds", "How long the oldest of them has waited."),
+    ("outbox_attempts", "The most tries that any of them has behind it."),
+    ("outbox_unsettled", "Events that were sent and have not come to each subscriber, as far as is known."),
+    ("inbox_waiting", "Events that came and are not handled, without the parked ones."),
+    ("inbox_oldest_seconds", "How long the oldest of them has waited: the consumer's lag."),
+    ("inbox_attempts", "The most tries that any of them has behind it."),
+    ("inbox_parked", "Dead letters: events that wait for a person."),
+)
+
+# Rows of partial indexes only: what is done is not counted.
+_COUNT = """
+SELECT o.waiting, o.age, o.attempts,
+    (SELECT count(*) FROM messaging_outboxmessage WHERE published_at IS NOT NULL AND settled_at IS NULL),
+    i.waiting, i.age, i.attempts,
+    (SELECT count(*) FROM messaging_inboxmessage WHERE parked_at IS NOT NULL AND handled_at IS NULL)
+FROM (SELECT count(*) AS waiting, COALESCE(extract(epoch FROM clock_now() - min(created_at)), 0) AS age,
+             COALESCE(max(attempts), 0) AS attempts
+      FROM messaging_outboxmessage WHERE published_at IS NULL AND wanted) o,
+     (SELECT count(*) AS waiting, COALESCE(extract(epoch FROM clock_now() - min(received_at)), 0) AS age,
+             COALESCE(max(attempts), 0) AS attempts
+      FROM messaging_inboxmessage WHERE handled_at IS NULL AND parked_at IS NULL) i
+"""
+
+
+class EventFigures(Collector):
+    """Asks the databases of the domains hosted here, and the broker, whenever it is asked. What is away is left out."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        gauges = [GaugeMetricFamily(f"mitosis_{name}", words, labels=["domain"]) for name, words in _GAUGES]
+        for domain in settings.HOSTED_DOMAINS:
+            for gauge, value in zip(gauges, _counted(domain), strict=False):
+                gauge.add_metric([domain], value)
+        yield from gauges
+        depth = GaugeMetricFamily("mitosis_queue_depth", "Messages in a queue of the broker.", labels=["queue"])
+        for queue, count in _depths().items():
+            depth.add_metric([queue], count)
+        yield depth
+
+
+def _counted(domain: str) -> list[float]:
+    try:
+        with connections[domain].cursor() as cursor:
+            cursor.execute(_COUNT)
+            return [float(value) for value in cursor.fetchone() or ()]
+    except DatabaseError as error:
+        log.warning("%s cannot be counted: %s", domain, error)
+        return []
+
+
+def _depths() -> dict[str, int]:
+    amqp = broker.speaks_amqp(settings.BROKER_URL or "")
+    queues = [*settings.HOSTED_DOMAINS, *(f"{domain}.dead" for domain in settings.HOSTED_DOMAINS if amqp)]
+    if not settings.BROKER_URL:
+        return {}
+    connection = Connection(settings.BROKER_URL, connect_timeout=2)
+    try:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        return {queue: broker.depth_of(connection, queue) for queue in queues}
+    except (BrokerError, OSError, *connection.connection_errors) as error:
+        log.warning("the broker's queues cannot be counted: %s", error)
+        return {}
+    finally:
+        connection.release()
