@@ -31,8 +31,9 @@ BY_IMPORT = (
     Leak(
         what="a contract imports another contract",
         file="contracts/payments.py",
-        instead_of="from contracts._base import Event, Money, Ref, Rejected",
-        code="from contracts._base import Event, Money, Ref, Rejected\nfrom contracts.orders import OrderLine",
+        instead_of="from contracts._base import Event, Listener, Money, Ref, Rejected",
+        code="from contracts._base import Event, Listener, Money, Ref, Rejected\n"
+        "from contracts.orders import OrderLine",
         noticed_by=by("contracts-are-strangers"),
     ),
     Leak(

@@ -33,9 +33,9 @@ BAD = [
     ("SHOP_CURRENCY", "", "it is three capital letters, as in GBP"),
     ("SHOP_CURRENCY", "POUNDS", "it is three capital letters, as in GBP"),
     *[
-        (name, value, "it is a number with ms, s, m or h, as in 3s")
+        (name, value, "it is a number with ms, s, m, h or d, as in 3s")
         for name in ("ORDER_BUDGET", "PROVIDER_TIMEOUT")
-        for value in ("3", "", "-3s", "3 s", "3d", "NaNs", "three")
+        for value in ("3", "", "-3s", "3 s", "3w", "NaNs", "three")
     ],
     *[("WEB_THREADS", value, "it is a whole number from 1") for value in ("0", "-1", "1.5", "", "many", "9" * 5000)],
     ("INSIDE_PORT", "70000", "it is a whole number up to 65535"),

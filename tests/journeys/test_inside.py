@@ -22,6 +22,16 @@ def test_metrics_count_requests_on_a_port_of_their_own(shop: Any) -> None:
     assert float(counted.removeprefix(wanted)) >= 1
 
 
+def test_metrics_say_how_events_fare_in_each_domain_and_queue(shop: Any) -> None:
+    lines = urllib3.request("GET", shop.run["metrics"]).data.decode().splitlines()
+    found = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("mitosis_")}
+    for domain in ("users", "inventory", "payments", "orders"):
+        assert found[f'mitosis_inbox_parked{{domain="{domain}"}}'] == 0
+        assert found[f'mitosis_outbox_attempts{{domain="{domain}"}}'] >= 0
+        assert found[f'mitosis_outbox_oldest_seconds{{domain="{domain}"}}'] < 60
+        assert found[f'mitosis_queue_depth{{queue="{domain}"}}'] >= 0
+
+
 def test_metrics_are_a_404_on_the_public_port_whatever_the_host_header_says(shop: Any) -> None:
     inside = urlsplit(shop.run["metrics"]).netloc
     for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics"):

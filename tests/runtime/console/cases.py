@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.admin.utils import quote
 
+from contracts._base import new_id
+from runtime.databases.clock import Now
+from runtime.messaging.models import InboxMessage
 from tests.trade import Trade
 
 
@@ -32,6 +36,7 @@ class Case:
         return f"/admin/{self.page}/{f'{quote(row)}/' if row is not None else ''}{self.action}/"
 
 
+DOMAINS = ("users", "inventory", "payments", "orders")
 EVERYBODY = frozenset({"support", "operator", "administrator"})
 KEEPERS = frozenset({"operator", "administrator"})
 TWELVE_FIFTY = "12.50 GBP"
@@ -41,7 +46,40 @@ def stock(on_hand: int) -> dict[str, int]:
     return {"on hand": on_hand, "reserved": 0, "available": on_hand, "sold": 0}
 
 
+def dead_letter(domain: str) -> UUID:
+    """An event that this domain could not handle."""
+    row = InboxMessage(
+        event_id=new_id(),
+        event_type="Something",
+        source="orders",
+        subject="1",
+        sequence=2,
+        envelope={"a": 1},
+        attempts=6,
+        due_at=None,
+        parked_at=Now(),
+        error="It failed.",
+    )
+    row.save(using=domain, force_insert=True)
+    return row.event_id
+
+
+def decision(domain: str, action: str, *, attempts: int) -> Case:
+    facts = {"event": "Something", "subject": "1", "error": "It failed."}
+    return Case(
+        f"{domain}/deadletters",
+        action,
+        lambda _: dead_letter(domain),
+        {"reason": "Looked at."},
+        KEEPERS,
+        {**facts, "attempts": 6},
+        {**facts, "attempts": attempts},
+    )
+
+
 CASES = (
+    *(decision(domain, "replay-event", attempts=0) for domain in DOMAINS),
+    *(decision(domain, "discard-event", attempts=6) for domain in DOMAINS),
     Case(
         "orders/order",
         "cancel",

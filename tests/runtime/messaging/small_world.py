@@ -22,7 +22,7 @@ from tests import effects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened(Event):
-    """``wish`` is what the handler is to do: nothing special, ``raise``, ``raise once``, ``die once``."""
+    """``wish`` is what the handler does: nothing, ``raise``, ``raise once``, ``die once``, ``die until mended``."""
 
     name: ClassVar[str] = "Happened"
     exchange: ClassVar[str] = "orders"
@@ -66,6 +66,8 @@ def handler_in(alias: str) -> Callable[[Happened], None]:
         effects.leave(alias, name_of(event))
         if event.wish == "raise" or (event.wish == "raise once" and first_time(event)):
             raise ZeroDivisionError(event.wish)
+        if event.wish == "die until mended" and alias == "inventory" and not mended().exists():
+            os.kill(os.getpid(), signal.SIGKILL)
         if event.wish == "die once" and alias == "inventory" and first_time(event):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -79,6 +81,11 @@ def first_time(event: Happened) -> bool:
         return False
     mark.touch()
     return True
+
+
+def mended() -> Path:
+    """Where this file is, the fault that kills is mended."""
+    return Path(os.environ["SMALL_WORLD_MARKS"]) / "mended"
 
 
 INVENTORY_HANDLERS = Handlers({Happened: handler_in("inventory")})

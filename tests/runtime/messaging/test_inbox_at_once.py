@@ -17,6 +17,7 @@ from contracts._base import new_id
 from runtime.databases.clock import Now, database_time
 from runtime.messaging import inbox
 from runtime.messaging.envelope import Envelope, write
+from runtime.messaging.inbox import Turn
 from runtime.messaging.models import InboxMessage
 from tests.effects import seen
 from tests.together import together
@@ -29,11 +30,12 @@ import django
 django.setup()
 from runtime.messaging import inbox
 from runtime.messaging.envelope import read
-print(inbox.receive(read(json.load(sys.stdin)), consumer="inventory"))
+inbox.receive(read(json.load(sys.stdin)), consumer="inventory")
+print("done")
 """
 
 
-def event(thing: str = "a", number: int = 1, wish: str = "") -> Envelope:
+def event(thing: str = "a", number: int = 1, wish: str = "", *, after: int | None = None) -> Envelope:
     return Envelope(
         event_id=new_id(),
         event_type="Happened",
@@ -43,11 +45,12 @@ def event(thing: str = "a", number: int = 1, wish: str = "") -> Envelope:
         subject=thing,
         sequence=number,
         data={"thing": thing, "number": number, "wish": wish},
+        after={} if after is None else {"inventory": after},
     )
 
 
-def take_in(envelope: Envelope) -> bool:
-    return inbox.receive(envelope, consumer="inventory")
+def take_in(envelope: Envelope) -> None:
+    inbox.receive(envelope, consumer="inventory")
 
 
 def take_in_elsewhere(envelope: Envelope, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -72,32 +75,32 @@ def row_of(envelope: Envelope) -> Any:
 def test_copies_delivered_at_once_have_one_effect(world, copies):
     envelope = event()
 
-    assert together(*[partial(take_in, envelope)] * copies) == [True] * copies
+    together(*[partial(take_in, envelope)] * copies)
 
     assert seen("inventory") == ["a:1"]
     assert row_of(envelope).handled_at is not None
-    assert 1 <= row_of(envelope).attempts <= copies
+    assert row_of(envelope).attempts == 1
 
 
 def test_copies_of_an_event_whose_first_handler_fails_have_one_effect(world):
     envelope = event(wish="raise once")
 
-    answers = together(*[partial(take_in, envelope)] * 4)
+    together(*[partial(take_in, envelope)] * 4)
+    assert (row_of(envelope).attempts, seen("inventory")) == (1, [])
+    together(*[partial(inbox.retry, Turn(envelope.event_id, 1), consumer="inventory")] * 4)
 
-    assert sorted(answers) == [False, True, True, True]
     assert seen("inventory") == ["a:1"]
-    assert (row_of(envelope).error, row_of(envelope).handled_at is None) == (None, False)
+    assert (row_of(envelope).error, row_of(envelope).handled_at is None, row_of(envelope).attempts) == (None, False, 2)
 
 
-def test_events_of_one_aggregate_taken_in_at_once_in_any_order_never_overtake_a_kept_one(world):
-    envelopes = [event("a", number) for number in range(1, 9)]
-    for envelope in envelopes:  # each arrived before, and its worker died before it began
-        with_effect = {"event_id": envelope.event_id, "event_type": "Happened", "source": "orders", "subject": "a"}
-        InboxMessage(sequence=envelope.sequence, envelope=write(envelope), **with_effect).save(
-            using="inventory", force_insert=True
-        )
-    while not all(together(*[partial(inbox.retry, e.event_id, consumer="inventory") for e in reversed(envelopes)])):
-        pass
+def test_events_of_one_aggregate_taken_in_at_once_in_any_order_are_handled_in_theirs(world):
+    envelopes = [event("a", number, after=number - 1 or None) for number in range(1, 9)]
+
+    together(*[partial(take_in, envelope) for envelope in reversed(envelopes)])
+    while InboxMessage.objects.using("inventory").filter(handled_at=None).exists():
+        inbox.wake(consumer="inventory")
+        for turn in inbox.take_due(consumer="inventory", limit=10):
+            inbox.retry(turn, consumer="inventory")
 
     assert seen("inventory") == [f"a:{number}" for number in range(1, 9)]
 
@@ -110,9 +113,9 @@ def test_what_is_due_is_given_to_one_of_several_callers(world):
 
     answers = together(*[partial(inbox.take_due, consumer="inventory", limit=8)] * 6)
 
-    taken = [event_id for answer in answers for event_id in answer]
+    taken = [turn.event_id for answer in answers for turn in answer]
     assert len(taken) == len(set(taken))
-    rest = inbox.take_due(consumer="inventory", limit=100)
+    rest = [turn.event_id for turn in inbox.take_due(consumer="inventory", limit=100)]
     assert sorted(taken + rest) == sorted(envelope.event_id for envelope in envelopes)
 
 
@@ -126,7 +129,11 @@ def test_a_worker_that_dies_over_an_event_is_counted_and_leaves_no_half_effect(w
     assert (row.attempts, row.handled_at) == (1, None)
     assert seen("inventory") == []
 
-    assert take_in_elsewhere(envelope).stdout == "True\n"
+    # The broker gives it out again at once; it is run again when the worker that died may have ended.
+    assert take_in_elsewhere(envelope).stdout == "done\n"
+    assert (row_of(envelope).attempts, seen("inventory")) == (1, [])
+    InboxMessage.objects.using("inventory").update(due_at=Now())
+    assert take_in_elsewhere(envelope).stdout == "done\n"
     assert (row_of(envelope).attempts, row_of(envelope).handled_at is None) == (2, False)
     assert seen("inventory") == ["a:1"]
 
@@ -135,7 +142,7 @@ def test_a_worker_that_dies_after_the_commit_and_before_it_says_so_had_its_effec
     envelope = event()
 
     assert take_in_elsewhere(envelope, CRASH_AT="consumer.after_commit_before_ack").returncode == -signal.SIGKILL
-    assert take_in_elsewhere(envelope).stdout == "True\n"
+    assert take_in_elsewhere(envelope).stdout == "done\n"
 
     assert seen("inventory") == ["a:1"]
     assert row_of(envelope).attempts == 1

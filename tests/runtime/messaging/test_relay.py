@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from functools import partial
 
@@ -154,7 +155,8 @@ def test_what_was_sent_and_not_marked_is_sent_again_under_the_same_id(world):
     tell("a1")
     relay().publish_batch()
     (first,) = wire.events("inventory")
-    OutboxMessage.objects.using("orders").update(published_at=None)  # as if the relay had died before it marked it
+    # As if the relay had died before it marked it, and its lease had ended.
+    OutboxMessage.objects.using("orders").update(published_at=None, due_at=Now())
 
     relay().publish_batch()
 
@@ -202,24 +204,71 @@ def two_relays():
     other.end()
 
 
-def test_a_second_relay_sends_nothing_while_the_first_lives_and_takes_over_when_its_connection_dies(world, two_relays):
-    first, second = two_relays
-    first.publish()
+def test_while_one_relay_has_claimed_an_event_no_other_sends_it_or_a_later_one_of_its_subject(world):
     tell("a1")
-    second.publish()
-    assert waiting() == ["a1"]
-    assert arrived("inventory") == []
+    mine, other = relay(), relay()
+    (claimed,) = mine._claim()
+    tell("a2", "b1")
 
-    with connections["orders"].cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [first.pid])
-    wait_until(lambda: second.publish() or not waiting())
-    tell("a2")
-    first.publish()
-    first.publish()
+    other.publish_batch()
+    assert arrived("inventory") == ["b1"]
+    assert waiting() == ["a1", "a2"]
 
-    assert waiting() == ["a2"], "the first came back and sent beside the second"
-    second.publish()
+    OutboxMessage.objects.using("orders").filter(pk=claimed.event_id).update(due_at=Now())  # its lease is over
+    other.publish_batch()
     assert arrived("inventory") == ["a1", "a2"]
+
+
+def test_a_relay_that_wakes_up_after_its_lease_sends_nothing_more(world, monkeypatch):
+    tell("a1")
+    sleepy = relay()
+    claim = sleepy._claim
+
+    def claim_and_sleep():
+        rows = claim()
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 20)
+        return rows
+
+    monkeypatch.setattr(sleepy, "_claim", claim_and_sleep)
+    sleepy.publish_batch()
+    assert arrived("inventory") == []
+    assert row_of("a1").due_at > row_of("a1").created_at + timedelta(seconds=5), "somebody else's claim was let go"
+
+
+def test_an_event_says_which_one_of_its_subject_each_subscriber_got_before_it(world):
+    with transaction.atomic(using="orders"):
+        publish(Happened(thing="a", number=1), using="orders")
+        publish(Ignored(thing="a"), using="orders")
+        publish(Happened(thing="a", number=2), using="orders")
+
+    relay().publish_batch()
+
+    told = [(event["sequence"], event.get("after")) for event in wire.events("inventory")]
+    assert told == [(1, None), (3, {"inventory": 1, "payments": 1})]
+
+
+def test_a_relay_is_nudged_when_an_event_is_committed(world):
+    mine = relay()
+    mine.wait(0)
+    nudged = threading.Event()
+
+    def wait() -> None:
+        mine = relay()
+        mine.wait(0)
+        ready.set()
+        mine.wait(30)
+        nudged.set()
+        connections.close_all()
+
+    ready = threading.Event()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert ready.wait(10)
+    assert not nudged.wait(0.2)
+    tell("a1")
+    assert nudged.wait(5)
+    thread.join(10)
 
 
 def test_relays_of_different_domains_do_not_stop_one_another(world, two_relays):

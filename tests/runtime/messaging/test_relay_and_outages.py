@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from runtime.databases.clock import Now, database_time
+from runtime.databases.clock import database_time
 from runtime.messaging import broker, publish
 from runtime.messaging.models import OutboxMessage
 from runtime.messaging.relay import Relay
 from tests.runtime.messaging import wire
 from tests.runtime.messaging.small_world import Happened
-from tests.together import wait_until
+from tests.together import shift_clock, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -126,12 +126,11 @@ def test_what_was_sent_before_the_broker_went_is_marked_and_the_rest_waits(world
 
     assert [row.published_at is None for row in rows()] == [False, True, True]
     assert [row.attempts for row in rows()] == [1, 0, 0]
-    assert all(row.due_at <= row.created_at + timedelta(seconds=1) for row in rows())
+    assert all(row.due_at <= row.created_at + timedelta(seconds=1) for row in rows() if row.published_at is None)
 
     cable.mend()
     wait_until(lambda: relay.publish_batch() or all(row.published_at for row in rows()))
     assert numbers() == [1, 2, 3]
-    assert not OutboxMessage.objects.using("orders").filter(due_at__gt=Now()).exists()
 
 
 def test_a_relay_that_dies_between_sending_and_marking_is_followed_by_one_that_sends_the_same_again(world):
@@ -144,7 +143,8 @@ def test_a_relay_that_dies_between_sending_and_marking_is_followed_by_one_that_s
     assert died.returncode == -signal.SIGKILL, died.stderr
     sent = wire.events("inventory")
     assert [event["sequence"] for event in sent] == [1, 2]
-    assert nobody_was_blamed()
+    assert [(row.attempts, row.error, row.published_at) for row in rows()] == [(0, None, None)] * 2
+    shift_clock("orders", "11 seconds")  # its lease is over
 
     follower = Relay(app=wire.direct(), domain="orders")
     wait_until(lambda: follower.publish_batch() or all(row.published_at for row in rows()))
