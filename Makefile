@@ -43,7 +43,7 @@ check: setup-dev ## Lint, formatting, types, import walls, missing migrations, d
 	$(MANAGE) openapi --check
 	$(MANAGE) contracts check --strict
 
-bench: setup ## Measure what an order costs (ROUNDS=5 ORDERS=500 CONCURRENCY=1,8); writes bench.json and bench.svg
+bench: setup ## Measure what an order costs (ROUNDS=5 ORDERS=500 CONCURRENCY=1,8 EVENTS=1000,100000); writes bench.json and bench.svg
 	@$(PYTHON_IN_VENV) -m benchmarks
 
 setup: ## Make .venv and install what it takes to run

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import machine, report
+from benchmarks import events, machine, report
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -37,7 +37,10 @@ def main() -> int:
         wanted = wanted_by(os.environ)
         if not Path("/proc/self/stat").exists():
             raise NoProc
+        sizes = events_by(os.environ)
         figures, facts = run(System(folder / "bench"), wanted, console)
+        with console.status("Events") as status:
+            backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
@@ -45,7 +48,9 @@ def main() -> int:
         console.print("Stopped.")
         return INTERRUPTED
     report.show(figures, console)
-    write_json(make_private(folder) / "bench.json", {**facts, **report.as_json(figures)})
+    report.show_events(backlogs, console)
+    found = {**facts, **report.as_json(figures), "events": events.as_json(backlogs)}
+    write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))
     console.print(f"All of it: {folder / 'bench.json'}; as a picture: {folder / 'bench.svg'}", highlight=False)
     return 0
@@ -60,6 +65,11 @@ def wanted_by(environ: Mapping[str, str]) -> Wanted:
             _whole("CONCURRENCY", word.strip()) for word in (environ.get("CONCURRENCY") or "1,8").split(",")
         ),
     )
+
+
+def events_by(environ: Mapping[str, str]) -> list[int]:
+    """EVENTS: how long each backlog is. Raises BadSetting."""
+    return [_whole("EVENTS", word.strip()) for word in (environ.get("EVENTS") or "1000,100000").split(",")]
 
 
 def _whole(name: str, value: str) -> int:

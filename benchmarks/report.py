@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.events import Backlog, verdict
 from benchmarks.figures import CLIENT, TARGET_RATIO, TARGET_WEB_BYTES, Figures, Pair, Spread, cpu_of
 
 _SPEED: tuple[tuple[str, Callable[[Pair], float]], ...] = (
@@ -24,6 +25,16 @@ def show(figures: Figures, console: Console) -> None:
     """Fits a terminal of 80 columns."""
     console.print(_cpu_table(figures), _speed_table(figures), _asked_table(figures), _memory_table(figures))
     for line in verdicts(figures):
+        console.print(line, highlight=False)
+
+
+def show_events(backlogs: Sequence[Backlog], console: Console) -> None:
+    if backlogs:
+        table = _table("Events a second through RabbitMQ", "backlog", "relayed", "relayed and handled")
+        for each in backlogs:
+            table.add_row(f"{each.events:,}", f"{each.relayed:,.0f}", f"{each.carried:,.0f}")
+        console.print(table)
+    for line in verdict(backlogs):
         console.print(line, highlight=False)
 
 

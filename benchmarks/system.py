@@ -45,7 +45,7 @@ DOMAINS = tuple(SUBSCRIPTIONS)
 class System:
     """``start`` it, talk to it at ``url``, ``stop`` it; each start is from nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, broker_url: str = "") -> None:
         self.folder = folder
         self._password = secrets.token_urlsafe(16)
         self._up: subprocess.Popen[bytes] | None = None
@@ -60,6 +60,7 @@ class System:
             "RATE_LIMIT_USER": "off",
             "OPERATOR_EMAIL": OPERATOR,
             "OPERATOR_PASSWORD": self._password,
+            **({"BROKER_URL": broker_url} if broker_url else {}),
         }
 
     # --- Start and stop ---------------------------------------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""
+How many events relay and consumer carry through RabbitMQ, and whether a long backlog slows them down.
+
+Events are put into payments' outbox while the relay is stopped, each of an aggregate of its own; orders, which
+subscribes to them, finds no order to wake, so that what is measured is the way and not the effect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import NotDrained
+from benchmarks.rabbitmq import RabbitMQ, is_installed
+from benchmarks.system import System
+
+TARGET_RATE = 500.0
+"""Events a second, relayed and handled, on two cores."""
+SLOWEST = 50.0
+"""A rate below this is taken for a standstill."""
+
+_PUT = """
+INSERT INTO payments.messaging_outboxmessage
+    (event_id, event_type, version, exchange, routing_key, subject, sequence, data, wanted)
+SELECT gen_random_uuid(), 'PaymentCaptured', 1, 'payments', 'payment.captured', gen_random_uuid()::text, 1,
+       jsonb_build_object('paymentId', gen_random_uuid(), 'orderId', gen_random_uuid(),
+                          'amount', jsonb_build_object('amount', '12.50', 'currency', 'GBP')), true
+FROM generate_series(1, {count})
+"""
+_UNSENT = "SELECT count(*) FROM payments.messaging_outboxmessage WHERE published_at IS NULL AND wanted"
+_HANDLED = "SELECT count(*) FROM orders.messaging_inboxmessage WHERE handled_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Events a second: sent and confirmed; and sent, received, handled."""
+
+    events: int
+    relayed: float
+    carried: float
+
+
+def measure_events(folder: Path, sizes: Sequence[int], *, tell: Callable[[str], None]) -> list[Backlog]:
+    """A backlog of each size, one after the other. None where RabbitMQ is not installed. Raises BenchmarkFailed."""
+    if not is_installed():
+        return []
+    broker = RabbitMQ()
+    try:
+        tell("Starting everything on RabbitMQ")
+        broker.start()
+        system = System(folder, broker_url=broker.url)
+        try:
+            system.start()
+            return [_backlog(system, size, tell) for size in sizes]
+        finally:
+            system.stop()
+            system.clean()
+    finally:
+        broker.end()
+
+
+def _backlog(system: System, size: int, tell: Callable[[str], None]) -> Backlog:
+    tell(f"A backlog of {size:,} events")
+    handled = _count(system, _HANDLED)
+    with system.relay_paused():
+        system.ask(_PUT.format(count=size))
+    began = time.monotonic()
+    relayed = _until(lambda: _count(system, _UNSENT) == 0, system, began, size)
+    carried = _until(lambda: _count(system, _HANDLED) >= handled + size, system, began, size)
+    return Backlog(events=size, relayed=size / relayed, carried=size / carried)
+
+
+def _until(done: Callable[[], bool], system: System, began: float, size: int) -> float:
+    limit = 30 + size / SLOWEST
+    while not done():
+        if time.monotonic() - began > limit:
+            raise NotDrained(limit=limit, left=f"some of {size} events", logs=system.folder / "log")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def _count(system: System, question: str) -> int:
+    return int(system.ask(question)[0][0])
+
+
+def verdict(backlogs: Sequence[Backlog]) -> list[str]:
+    """The two targets, each in a sentence; what is missing where they could not be measured."""
+    if not backlogs:
+        return [
+            "RabbitMQ is not installed, so that events were not measured (Debian: apt-get install rabbitmq-server)."
+        ]
+    first, last = backlogs[0], backlogs[-1]
+    return [
+        f"Relay and consumer carry {each.carried:.0f} events a second of a backlog of {each.events:,} "
+        f"(target: at least {TARGET_RATE:.0f})."
+        for each in backlogs
+    ] + [f"The longest backlog drains at {last.carried / first.carried:.2f} of the shortest one's rate (target: 1)."]
+
+
+def as_json(backlogs: Sequence[Backlog]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in backlogs]
