@@ -126,7 +126,8 @@ def test_a_relay_that_is_stopped_after_its_claim_and_wakes_up_after_its_lease_pu
         for thing in "xyz":
             tell(thing, number)
         os.killpg(small.pid("relay"), signal.SIGSTOP)
-        wait_until(lambda: all_claims_are_held_or_done(), limit=5)
+        # Stopped inside its claim it holds the other one up until PostgreSQL ends its transaction, after 10 s.
+        wait_until(all_claims_are_held_or_done, limit=40)
         if claimed():
             break
         os.killpg(small.pid("relay"), signal.SIGCONT)
