@@ -27,7 +27,7 @@ from tests.runtime.messaging.conftest import forget_the_table
 from tests.runtime.messaging.small_world import Happened
 from tests.together import wait_until
 
-pytestmark = [pytest.mark.xdist_group("rabbit"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("rabbit"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -136,10 +136,10 @@ def test_a_relay_that_is_stopped_after_its_claim_and_wakes_up_after_its_lease_pu
     for more in range(number + 1, number + 6):
         for thing in "xyz":
             tell(thing, more)
-    wait_until(lambda: not claimed(held) and not waiting(), limit=60)
+    wait_until(lambda: not claimed(held) and not waiting(), limit=120)
     os.killpg(small.pid("relay"), signal.SIGCONT)
     tell("x", number + 6)
-    wait_until(lambda: len(of("x")) == number + 6 and len(of("z")) == number + 5, limit=60)
+    wait_until(lambda: len(of("x")) == number + 6 and len(of("z")) == number + 5, limit=120)
 
     for consumer in ("inventory", "payments"):
         assert of("x", consumer) == [f"x:{n}" for n in range(1, number + 7)]
