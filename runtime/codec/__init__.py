@@ -30,7 +30,7 @@ class NotDecodable(ValueError):
 
 def encode(value: Any, type_: Any) -> bytes:
     """A value of this type as JSON."""
-    return msgspec.json.encode(_to_wire(value, type_), enc_hook=str)
+    return msgspec.json.encode(_to_wire(value, type_), enc_hook=_write_amount)
 
 
 def decode(data: bytes | str, type_: Any) -> Any:
@@ -90,6 +90,13 @@ class _Amount(str):
 
 
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,6})?", re.ASCII)
+
+
+def _write_amount(value: Any) -> str:
+    """The one thing that is ours and that msgspec does not know. Raises TypeError for whatever else it asks about."""
+    if isinstance(value, _Amount):
+        return str(value)
+    raise TypeError(f"{value!r} cannot be written as JSON")
 
 
 def _read_amount(type_: Any, value: Any) -> Any:

@@ -174,6 +174,15 @@ def test_the_facts_of_a_refusal_are_kept_whatever_contract_values_they_are(desk)
     assert desk.row(run).refusal["data"] == {"left": told, "order": str(UUID(int=1)), "lines": [told]}
 
 
+def test_a_refusal_whose_facts_cannot_be_written_down_is_a_bug(desk):
+    desk.plan["hold.do"] = [Refused("no", thing=object())]
+
+    run = desk.go(desk.begin())
+
+    assert desk.row(run).state == "needs_attention"
+    assert "hold.undo" not in desk.tries()
+
+
 @pytest.mark.parametrize("error", [Refused("an undo must not refuse"), ZeroDivisionError("oops")])
 def test_an_undo_that_refuses_or_fails_is_a_bug_and_not_an_end(desk, error):
     desk.plan["pay.do"] = [Refused()]
