@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 from runtime.console.actions import Action
 from runtime.console.filters import condition_filter
 from runtime.console.forms import ActionForm, text
-from runtime.console.panels import badge, code, json_block, short
-from runtime.console.records import Records, as_uuid
+from runtime.console.panels import badge, pretty
+from runtime.console.records import SubjectRecords, as_uuid
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage
 
@@ -33,7 +33,7 @@ class _Decision(Action[InboxMessage]):
         return row.parked_at is not None and row.handled_at is None
 
     def facts(self, row: InboxMessage) -> Mapping[str, Any]:
-        return {"event": row.event_type, "subject": row.subject, "attempts": row.attempts, "error": row.error}
+        return deadletters.facts_of(row)
 
 
 class Replay(_Decision):
@@ -75,7 +75,7 @@ class Discard(_Decision):
         return f"{row.event_type} is given up; {taken.waiting} later events go on."
 
 
-class DeadLetterPages(Records):
+class DeadLetterPages(SubjectRecords):
     list_display = ("event_type", "about", "sequence", "failed", "attempts", "waiting", "parked_at")
     list_filter = (
         condition_filter(
@@ -112,10 +112,6 @@ class DeadLetterPages(Records):
     def _all(self, request: HttpRequest) -> QuerySet[Any]:
         return deadletters.waiting_behind(super().get_queryset(request), consumer=self.domain)
 
-    @admin.display(description="subject")
-    def about(self, row: InboxMessage) -> SafeString:
-        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
-
     @admin.display(description="error")
     def failed(self, row: InboxMessage) -> SafeString:
         return badge((row.error or "")[:120], "bad")
@@ -126,7 +122,7 @@ class DeadLetterPages(Records):
 
     @admin.display(description="envelope")
     def content(self, row: InboxMessage) -> SafeString:
-        return json_block(deadletters.pretty(row))
+        return pretty(row.envelope)
 
 
 def _waiting(row: InboxMessage) -> str:

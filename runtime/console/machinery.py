@@ -8,7 +8,6 @@ that of time, and which has an index.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -23,8 +22,8 @@ from runtime.audit.models import AuditEntry
 from runtime.console.deadletters import DeadLetterPages
 from runtime.console.figures import Figure, count
 from runtime.console.filters import condition_filter, value_filter
-from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
-from runtime.console.records import Records, address_of_list, as_uuid
+from runtime.console.panels import Panel, badge, link, moment, pretty, short
+from runtime.console.records import Records, SubjectRecords, address_of_list, as_uuid
 from runtime.console.site import console
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
@@ -104,11 +103,7 @@ def _figures(domain: str) -> list[Figure]:
     ]
 
 
-def _pretty(value: object) -> SafeString:
-    return json_block(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-class OutboxPages(Records):
+class OutboxPages(SubjectRecords):
     list_display = ("event_type", "about", "sequence", "state", "attempts", "created_at", "published_at")
     list_filter = (
         condition_filter(
@@ -132,10 +127,6 @@ class OutboxPages(Records):
     )  # fmt: skip
     readonly_fields = ("about", "state", "content")
 
-    @admin.display(description="subject")
-    def about(self, row: OutboxMessage) -> SafeString:
-        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
-
     @admin.display(description="state")
     def state(self, row: OutboxMessage) -> SafeString:
         if row.published_at is not None:
@@ -144,10 +135,10 @@ class OutboxPages(Records):
 
     @admin.display(description="data")
     def content(self, row: OutboxMessage) -> SafeString:
-        return _pretty(row.data)
+        return pretty(row.data)
 
 
-class InboxPages(Records):
+class InboxPages(SubjectRecords):
     list_display = ("event_type", "source", "about", "sequence", "state", "attempts", "received_at", "handled_at")
     list_filter = (
         condition_filter(
@@ -171,10 +162,6 @@ class InboxPages(Records):
     )  # fmt: skip
     readonly_fields = ("about", "state", "content")
 
-    @admin.display(description="subject")
-    def about(self, row: InboxMessage) -> SafeString:
-        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
-
     @admin.display(description="state")
     def state(self, row: InboxMessage) -> SafeString:
         if row.handled_at is not None:
@@ -185,10 +172,10 @@ class InboxPages(Records):
 
     @admin.display(description="envelope")
     def content(self, row: InboxMessage) -> SafeString:
-        return _pretty(row.envelope)
+        return pretty(row.envelope)
 
 
-class RunPages(Records):
+class RunPages(SubjectRecords):
     list_display = ("definition", "about", "status", "step", "attempts", "due_at", "updated_at")
     list_filter = (value_filter("state", "state", list(_STATE_TONES)),)
     search_ids = ("id", "subject")
@@ -204,21 +191,17 @@ class RunPages(Records):
     def panels(self, row: SagaRun) -> Sequence[Panel]:
         return [_log_of(row, self.domain, titled="What was tried")]
 
-    @admin.display(description="subject")
-    def about(self, row: SagaRun) -> SafeString:
-        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
-
     @admin.display(description="state", ordering="state")
     def status(self, row: SagaRun) -> SafeString:
         return badge(row.state, _STATE_TONES.get(row.state, "plain"))
 
     @admin.display(description="refusal")
     def refused(self, row: SagaRun) -> SafeString | str:
-        return _pretty(row.refusal) if row.refusal else ""
+        return pretty(row.refusal) if row.refusal else ""
 
     @admin.display(description="data")
     def content(self, row: SagaRun) -> SafeString:
-        return _pretty(row.data)
+        return pretty(row.data)
 
 
 class AuditPages(Records):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-__all__ = ["Panel", "badge", "code", "json_block", "link", "moment", "short"]
+__all__ = ["Panel", "badge", "code", "json_block", "link", "moment", "pretty", "short"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ def short(identity: object) -> SafeString:
 
 def json_block(text: str) -> SafeString:
     return format_html('<pre class="console-json">{}</pre>', text)
+
+
+def pretty(value: object) -> SafeString:
+    """Plain JSON, for people to read."""
+    return json_block(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def moment(at: datetime | str | None) -> str:

@@ -7,19 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from runtime.console.actions import Action
-from runtime.console.panels import Panel, short
+from runtime.console.panels import Panel, code, short
 from runtime.console.performing import perform
 
-__all__ = ["Records", "address_of_list", "as_uuid"]
+__all__ = ["Records", "SubjectRecords", "address_of_list", "as_uuid"]
 
 
 _END_OF_ID = re.compile(r"(?:…|\.\.\.)?([0-9a-f]{12})")
@@ -186,6 +188,14 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
     def _action_address(self, action: Action[Any], row: Model | None) -> str:
         arguments = [] if row is None else [quote(row.pk)]
         return reverse(f"admin:{self._action_route(action)}", args=arguments)
+
+
+class SubjectRecords(Records):
+    """Records about something of any domain: an order's id is shown by its end, a sku as it is."""
+
+    @admin.display(description="subject")
+    def about(self, row: Any) -> SafeString:
+        return short(row.subject) if as_uuid(str(row.subject)) else code(row.subject)
 
 
 def address_of_list(domain: str, model: str, **filters: str) -> str:

@@ -10,10 +10,13 @@ neither.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
 from kombu import Connection, Exchange, Producer, Queue, binding
+from kombu.exceptions import OperationalError as BrokerError
 
 from contracts._base import new_id
 from runtime.messaging.envelope import Envelope, write
@@ -74,6 +77,21 @@ def _kept(consumer: str) -> dict[str, Any]:
 
 def _own_exchange(consumer: str) -> Exchange:
     return Exchange(f"{consumer}.tasks", type="direct", durable=True)
+
+
+def outages_of(connection: Connection) -> tuple[type[BaseException], ...]:
+    """What says that a broker is out of reach. The transport has errors of its own for it: redis' are no OSError."""
+    return (BrokerError, OSError, *connection.connection_errors)
+
+
+@contextmanager
+def reached(connection: Connection, *, limit: float = 5.0) -> Iterator[Connection]:
+    """This connection, open, and released at the end. Raises what ``outages_of`` lists, after ``limit`` seconds."""
+    try:
+        connection.ensure_connection(max_retries=1, timeout=limit)
+        yield connection
+    finally:
+        connection.release()
 
 
 def declare(connection: Connection, consumers: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from contracts._base import Rejected
 from runtime.audit.store import Deed, write
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
+from runtime.messaging import inbox
 from runtime.messaging.models import InboxMessage, InboxPosition
 
 UNREADABLE = "(unreadable)"
@@ -67,9 +68,9 @@ def waiting_behind(rows: QuerySet[InboxMessage], *, consumer: str) -> QuerySet[I
     return rows.annotate(waiting=Coalesce(Subquery(behind), 0))
 
 
-def pretty(row: InboxMessage) -> str:
-    """What came, for people to read."""
-    return json.dumps(row.envelope, indent=2, ensure_ascii=False)
+def facts_of(row: InboxMessage) -> dict[str, Any]:
+    """What an audit row says of it, as plain JSON."""
+    return {"event": row.event_type, "subject": row.subject, "attempts": row.attempts, "error": row.error}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +150,7 @@ def _step_over(row: InboxMessage, *, consumer: str) -> None:
         InboxPosition.objects.using(consumer).filter(source=row.source, subject=row.subject).update(
             last=Greatest(F("last"), row.sequence)
         )
-    InboxMessage.objects.using(consumer).filter(
-        source=row.source, subject=row.subject, after=row.sequence, handled_at=None, parked_at=None, due_at=None
-    ).update(due_at=Now())
+    inbox.wake(consumer=consumer)
 
 
 def _taken(row: InboxMessage) -> Taken:
@@ -166,7 +165,7 @@ def _write_down(row: InboxMessage, decision: Decision, verb: str, *, consumer: s
         object_type="deadletter",
         object_id=str(row.event_id),
         reason=decision.reason,
-        before={"event": row.event_type, "subject": row.subject, "attempts": row.attempts, "error": row.error},
+        before=facts_of(row),
         after={},
     )
     write(deed, operator=decision.operator, key=decision.key, using=consumer)

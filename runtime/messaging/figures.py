@@ -9,7 +9,6 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -71,16 +70,14 @@ def _counted(domain: str) -> list[float]:
 
 
 def _depths() -> dict[str, int]:
-    amqp = broker.speaks_amqp(settings.BROKER_URL or "")
-    queues = [*settings.HOSTED_DOMAINS, *(f"{domain}.dead" for domain in settings.HOSTED_DOMAINS if amqp)]
     if not settings.BROKER_URL:
         return {}
+    amqp = broker.speaks_amqp(settings.BROKER_URL)
+    queues = [*settings.HOSTED_DOMAINS, *(f"{domain}.dead" for domain in settings.HOSTED_DOMAINS if amqp)]
     connection = Connection(settings.BROKER_URL, connect_timeout=2)
     try:
-        connection.ensure_connection(max_retries=1, timeout=2)
-        return {queue: broker.depth_of(connection, queue) for queue in queues}
-    except (BrokerError, OSError, *connection.connection_errors) as error:
+        with broker.reached(connection, limit=2.0):
+            return {queue: broker.depth_of(connection, queue) for queue in queues}
+    except broker.outages_of(connection) as error:
         log.warning("the broker's queues cannot be counted: %s", error)
         return {}
-    finally:
-        connection.release()

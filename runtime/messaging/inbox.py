@@ -203,7 +203,7 @@ def _handle(envelope: Envelope, *, consumer: str) -> Turn | None:
     event = _event(envelope, event_type, consumer=consumer)
     with transaction.atomic(using=consumer):
         with connections[consumer].cursor() as cursor:
-            cursor.execute(_BEGIN, _row(envelope, consumer=consumer, attempts=0, run_at_most=RUN_AT_MOST))
+            cursor.execute(_BEGIN, _place(envelope, consumer=consumer))
             handled, *follower = cursor.fetchone() or (0, None, None)
         if not handled:
             raise _NotItsTurn
@@ -229,10 +229,8 @@ def _claim(turn: Turn, *, consumer: str) -> tuple[int, Envelope] | None:
     with connections[consumer].cursor() as cursor:
         cursor.execute(_CLAIM, told)
         found = cursor.fetchone()
-    if found is None:
-        return None
-    envelope = found[1] if isinstance(found[1], dict) else json.loads(found[1])
-    return found[0], read(envelope)
+    # Columns of jsonb come as text: Django reads them in its models only.
+    return None if found is None else (found[0], read(json.loads(found[1])))
 
 
 def _park(mine: Any, envelope: Envelope, reason: str) -> None:
@@ -245,14 +243,21 @@ def _wait_after(attempts: int) -> float:
     return float(min(LONGEST_WAIT, 0.5 * 2**attempts)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
 
-def _row(envelope: Envelope, *, consumer: str, attempts: int, run_at_most: timedelta) -> dict[str, Any]:
+def _place(envelope: Envelope, *, consumer: str) -> dict[str, Any]:
+    """Which event it is, and where it stands among those of its aggregate."""
     return {
         "event_id": envelope.event_id,
-        "event_type": envelope.event_type,
         "source": envelope.source,
         "subject": envelope.subject,
         "sequence": envelope.sequence,
         "after": envelope.after.get(consumer),
+    }
+
+
+def _row(envelope: Envelope, *, consumer: str, attempts: int, run_at_most: timedelta) -> dict[str, Any]:
+    return {
+        **_place(envelope, consumer=consumer),
+        "event_type": envelope.event_type,
         "envelope": json.dumps(write(envelope)),
         "attempts": attempts,
         "run_at_most": run_at_most,

@@ -18,7 +18,7 @@ from django.db import connections
 from kombu import Connection, Message
 
 from runtime.messaging import broker, deadletters, inbox
-from runtime.messaging.envelope import MalformedEnvelope, read
+from runtime.messaging.envelope import read
 from runtime.messaging.subscriptions import is_known, subscriptions
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,11 @@ def fetch_dead(app: Celery, *, consumer: str) -> bool:
 
     Valkey has no such queue.
     """
-    with app.connection_for_read(connect_timeout=5) as connection:
-        connection.ensure_connection(max_retries=1, timeout=5)
-        if connection.transport.driver_type != "amqp":
-            return False
+    connection = app.connection_for_read(connect_timeout=5)
+    # Known before anything is opened.
+    if connection.transport.driver_type != "amqp":
+        return False
+    with broker.reached(connection):
         return _fetch(connection, consumer)
 
 
@@ -88,9 +89,6 @@ def _take_in(message: Message, consumer: str) -> None:
         if task != broker.DELIVER:
             return
         envelope = read(arguments["event"])
-    except (MalformedEnvelope, KeyError, TypeError, ValueError, message.MessageStateError) as error:
-        deadletters.keep_unreadable(_body(message), f"RabbitMQ gave it up: {error}", consumer=consumer)
-        return
     except Exception as error:  # whatever its serializer raises: it is not what we write
         deadletters.keep_unreadable(_body(message), f"RabbitMQ gave it up: {error}", consumer=consumer)
         return

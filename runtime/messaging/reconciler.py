@@ -19,7 +19,6 @@ from celery import Celery
 from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
-from kombu.exceptions import OperationalError as BrokerError
 
 from contracts._base import Awaited, Listener, Ref, Unavailable, Unheard
 from runtime.calls import resolve
@@ -139,10 +138,7 @@ class Reconciler:
         return overtaken, missing - overtaken
 
     def _queue_is_empty(self, consumer: str) -> bool:
-        def depth(connection: Any) -> int:
-            return broker.depth_of(connection, consumer)
-
-        return bool(self._with_broker(depth) == 0)
+        return bool(self._with_broker(lambda connection: broker.depth_of(connection, consumer)) == 0)
 
     def _send_again(self, findings: Findings) -> None:
         if not findings.missing and not findings.awaited:
@@ -167,13 +163,11 @@ class Reconciler:
         """None while the broker is away: the relay says so, and nothing can be sent anyhow."""
         connection = self._app.connection_for_write(connect_timeout=5)
         try:
-            connection.ensure_connection(max_retries=1, timeout=5)
-            return look(connection)
-        except (BrokerError, OSError, *connection.connection_errors) as error:
+            with broker.reached(connection):
+                return look(connection)
+        except broker.outages_of(connection) as error:
             log.info("the broker cannot be asked: %s", error)
             return None
-        finally:
-            connection.release()
 
 
 def _listener(consumer: str) -> Listener:

@@ -23,7 +23,6 @@ from celery import Celery
 from django.db import connections, transaction
 from django.db.models import F
 from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 
 from runtime.databases.clock import Now
 from runtime.messaging import broker
@@ -101,9 +100,8 @@ class Relay:
         self._listening_on: Any = None
         self._outages_in_a_row = 0
         self._not_before = 0.0
-        # The transport has errors of its own for a broker that is out of reach: redis' are no OSError.
         away = app.connection_for_write()
-        self._outages = (BrokerError, OSError, *away.connection_errors, *away.channel_errors)
+        self._outages = (*broker.outages_of(away), *away.channel_errors)
 
     def publish_batch(self) -> bool:
         """Send up to a batch. Whether there may be more to send at once. An outage is logged and answered False."""

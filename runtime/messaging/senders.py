@@ -16,13 +16,9 @@ from uuid import UUID
 
 from celery import Celery
 from kombu import Connection, Producer
-from kombu.exceptions import OperationalError as BrokerError
 
 from runtime.messaging import broker
 from runtime.messaging.envelope import Envelope
-
-LARGEST = 8 * 1024 * 1024
-"""Bytes of one message. RabbitMQ 4 takes 16 MiB by default, and ends the whole channel over a larger one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +52,6 @@ class NoConfirm(OSError):
     """The broker did not say in time that it has the events."""
 
 
-class TooLarge(ValueError):
-    """This event is larger than a broker takes."""
-
-
 def sender_for(app: Celery, connection: Connection) -> Sender:
     if connection.transport.driver_type == "amqp":
         return ConfirmedSender(app, connection)
@@ -72,12 +64,12 @@ class PlainSender:
     def __init__(self, app: Celery, connection: Connection) -> None:
         self._app = app
         self._producer = Producer(connection)
-        self._outages = (BrokerError, OSError, *connection.connection_errors, *connection.channel_errors)
+        self._outages = (*broker.outages_of(connection), *connection.channel_errors)
 
     def send(self, wave: Sequence[Letter], outcome: Outcome) -> None:
         for letter in wave:
             try:
-                _put(self._app, self._producer, letter)
+                broker.put(self._producer, broker.event_wording(self._app, letter.envelope), **_to(letter))
             except self._outages:
                 raise
             except Exception as error:  # it cannot be written, whatever the reason: that is its own fault
@@ -106,7 +98,7 @@ class ConfirmedSender:
         self._outcome = outcome
         for letter in wave:
             try:
-                message = _wording(self._app, letter)
+                message = broker.event_wording(self._app, letter.envelope)
             except Exception as error:  # it cannot be written, whatever the reason: that is its own fault
                 outcome.refused[letter.envelope.event_id] = f"{type(error).__name__}: {error}"
                 continue
@@ -147,13 +139,5 @@ class ConfirmedSender:
         return [self._open.pop(each) for each in sorted(self._open) if each <= tag]
 
 
-def _put(app: Celery, producer: Producer, letter: Letter) -> None:
-    broker.put(producer, _wording(app, letter), **_to(letter))
-
-
 def _to(letter: Letter) -> dict[str, Any]:
     return {"exchange": letter.exchange, "routing_key": letter.routing_key}
-
-
-def _wording(app: Celery, letter: Letter) -> Any:
-    return broker.event_wording(app, letter.envelope)

@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from runtime.databases.transactions import is_outage
 from runtime.messaging import deadletters, inbox
 from runtime.messaging.broker import DELIVER
-from runtime.messaging.envelope import Envelope, MalformedEnvelope, read
+from runtime.messaging.envelope import MalformedEnvelope, read
 from runtime.messaging.subscriptions import is_known, subscriptions
 
 log = logging.getLogger(__name__)
@@ -43,16 +43,11 @@ def deliver(*, event: Any) -> None:
         _keep_unreadable(event, f"MalformedEnvelope: {error}", source=source)
         return
     if is_known(envelope.event_type):
-        take_in(inbox.receive, envelope)
+        hosted = [c for c in subscriptions().consumers_of(envelope.event_type) if c in settings.HOSTED_DOMAINS]
+        _unless_away(hosted, partial(inbox.receive, envelope))
     else:
         reason = f"{envelope.event_type} is the name of no event that is known here."
         _keep_unreadable(event, reason, source=envelope.source)
-
-
-def take_in(take: Callable[..., None], envelope: Envelope) -> None:
-    """Hand an event to each domain here that subscribes to it. Raises Reject, to be requeued, while one cannot."""
-    hosted = [c for c in subscriptions().consumers_of(envelope.event_type) if c in settings.HOSTED_DOMAINS]
-    _unless_away(hosted, partial(take, envelope))
 
 
 @shared_task(name=REDELIVER)
@@ -65,11 +60,12 @@ def _keep_unreadable(event: Any, reason: str, *, source: Any) -> None:
     raw = event if isinstance(event, str | dict) else repr(event)
     table, hosted = subscriptions(), settings.HOSTED_DOMAINS
     listeners = [consumer for consumer in hosted if isinstance(source, str) and table.types_of(consumer, source=source)]
-    log.error("%s is parked: %s", "what came off a queue", reason)
+    log.error("what came off a queue is parked: %s", reason)
     _unless_away(listeners or hosted[:1], partial(deadletters.keep_unreadable, raw, reason))
 
 
 def _unless_away(consumers: Sequence[str], take: Callable[..., None]) -> None:
+    """For each of them. Raises Reject, so that the broker keeps the message, while one has no database."""
     away: list[str] = []
     for consumer in consumers:
         try:

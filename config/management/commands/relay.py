@@ -45,7 +45,7 @@ def timers_of(domain: str) -> list[Timer]:
         Timer(name=f"{domain}.reconciler", every=2.5, run=Reconciler(app=app, domain=domain).compare),
         Timer(name=f"{domain}.inbox", every=1.0, run=partial(_retry_inbox, domain)),
         Timer(name=f"{domain}.waiting", every=5.0, run=partial(_wake, domain)),
-        Timer(name=f"{domain}.dead", every=5.0, run=partial(_fetch_dead, domain)),
+        Timer(name=f"{domain}.dead", every=5.0, run=partial(fetch_dead, app, consumer=domain)),
         Timer(name=f"{domain}.events", every=60.0, run=partial(pruning.prune, using=domain)),
         Timer(name=f"{domain}.sagas", every=0.5, run=partial(_sweep_sagas, domain)),
         Timer(name=f"{domain}.idempotency", every=60.0, run=partial(prune, using=domain)),
@@ -64,10 +64,6 @@ def _retry_inbox(domain: str) -> bool:
 def _wake(domain: str) -> bool:
     inbox.wake(consumer=domain)
     return False
-
-
-def _fetch_dead(domain: str) -> bool:
-    return broker.speaks_amqp(settings.BROKER_URL or "") and fetch_dead(app, consumer=domain)
 
 
 def _sweep_sagas(domain: str) -> bool:
