@@ -89,9 +89,15 @@ class RabbitMQ:
 
     def end(self) -> None:
         self.kill()
-        daemon = [shutil.which("epmd") or "epmd", "-port", str(self._epmd), "-kill"]
-        subprocess.run(daemon, env=self._environ, capture_output=True, check=False)  # noqa: S603 - the same
+        # Erlang's port mapper, which a node starts and leaves behind. It refuses while it still lists the node.
+        wait_until(self._mapper_ended, limit=10)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _mapper_ended(self) -> bool:
+        command = [shutil.which("epmd") or "epmd", "-port", str(self._epmd), "-kill"]
+        done = subprocess.run(command, env=self._environ, capture_output=True, check=False)  # noqa: S603 - the same
+        # It also fails, with other words, where there is none.
+        return b"not allowed" not in done.stdout + done.stderr
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
