@@ -11,13 +11,13 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from config.subscriptions import EVENTS
-from contracts._base import ContractError, DeadlineExceeded, Rejected, Unavailable
+from contracts._base import ContractError, DeadlineExceeded, Rejected, Superseded, Unavailable
 from runtime.calls.routing import protocol_of
 from runtime.compatibility import EMPTY, Contract, Difference, Snapshot, compare, snapshot, text_of
 
 __all__ = ["Drift", "UnreadableSchema", "committed", "drift", "promised", "write"]
 
-_ANYWHERE: tuple[type[ContractError], ...] = (Rejected, Unavailable, DeadlineExceeded)
+_ANYWHERE: tuple[type[ContractError], ...] = (Rejected, Unavailable, DeadlineExceeded, Superseded)
 """What every call may answer."""
 
 

@@ -53,7 +53,9 @@ class Environment:
     webhook_url: str
     payment_provider: str
     shop_currency: str
+    payment_capture: str
     order_budget: float
+    saga_patience: float
     provider_timeout: float
     rate_limit_anonymous: str
     rate_limit_user: str
@@ -102,7 +104,9 @@ def read(environ: Mapping[str, str]) -> Environment:
         webhook_url=_webhook_url(environ, run),
         payment_provider=_choice(environ, "PAYMENT_PROVIDER", ("sandbox",)),
         shop_currency=_currency(environ),
+        payment_capture=_choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
         order_budget=_duration(environ, "ORDER_BUDGET", "3s"),
+        saga_patience=_duration(environ, "SAGA_PATIENCE", "1h"),
         provider_timeout=_duration(environ, "PROVIDER_TIMEOUT", "10s"),
         rate_limit_anonymous=_limit(environ, "RATE_LIMIT_ANONYMOUS", "100/15m"),
         rate_limit_user=_limit(environ, "RATE_LIMIT_USER", "600/1m"),

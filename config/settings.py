@@ -62,7 +62,7 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "idempotency", "audit")
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit")
 MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
@@ -79,7 +79,11 @@ CONSOLE_IDENTITY = "contracts.users.USERS"
 
 SHOP_CURRENCY = ENVIRONMENT.shop_currency
 ORDER_BUDGET = ENVIRONMENT.order_budget
+# Seconds that one step of a process is tried for before a person has to look.
+SAGA_PATIENCE = ENVIRONMENT.saga_patience
 PAYMENT_PROVIDER = ENVIRONMENT.payment_provider
+# Whether an order's money is taken when it is placed, or held then and taken when it is shipped.
+PAYMENT_CAPTURE = ENVIRONMENT.payment_capture
 PROVIDER_TIMEOUT = ENVIRONMENT.provider_timeout
 SANDBOX_WEBHOOK_URL = ENVIRONMENT.webhook_url
 SANDBOX_WEBHOOK_SECRET = ENVIRONMENT.webhook_secret
@@ -153,7 +157,7 @@ TEMPLATES = [
 INSIDE_PORT = ENVIRONMENT.inside_port
 INSIDE_URLCONF = "config.inside_urls"
 # What is asked of the databases and the broker whenever /metrics is read, beside what each process has counted.
-METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures",)
+METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures", "runtime.saga.figures.SagaFigures")
 STATIC_URL = "/static/"
 # Served as the installed apps have them: there is no step that collects them first.
 WHITENOISE_USE_FINDERS = True

@@ -17,7 +17,13 @@ SUBSCRIPTIONS: dict[str, tuple[type[Event], ...]] = {
     "payments": (users.UserErased,),
     # A payment that settles later wakes the order that waits for it; what was given back is booked on the order. Notes
     # are forgotten with whom they are about.
-    "orders": (payments.PaymentCaptured, payments.PaymentFailed, payments.PaymentRefunded, users.UserErased),
+    "orders": (
+        payments.PaymentAuthorized,
+        payments.PaymentCaptured,
+        payments.PaymentFailed,
+        payments.PaymentRefunded,
+        users.UserErased,
+    ),
 }
 
 EVENTS: tuple[type[Event], ...] = (
@@ -28,6 +34,8 @@ EVENTS: tuple[type[Event], ...] = (
     orders.OrderCreated,
     orders.OrderConfirmed,
     orders.OrderCancelled,
+    orders.OrderShipmentRequested,
+    orders.OrderShipmentRefused,
     orders.OrderShipped,
     orders.OrderDelivered,
     orders.OrderReturned,

@@ -24,6 +24,7 @@ __all__ = [
     "Money",
     "Ref",
     "Rejected",
+    "Superseded",
     "Unavailable",
     "Unheard",
     "new_id",
@@ -73,6 +74,16 @@ class DeadlineExceeded(Unavailable):
 
     code: ClassVar[str] = "deadline_exceeded"
     may_have_run = False
+
+
+class Superseded(ContractError):
+    """
+    This was asked under a lease that somebody else has taken over since. Nothing was done.
+
+    Whoever slept stops here: the new holder goes on from what is written down.
+    """
+
+    code: ClassVar[str] = "superseded"
 
 
 def _first_paragraph(doc: str | None) -> str:

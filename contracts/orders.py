@@ -59,7 +59,7 @@ class OrderAudit:
 
     ``refunded``: what the order's own books say was given back of it. ``gapless``: its stream has versions 1 to n.
     ``folded``: the stream, folded, equals the read model. ``settled``: no process is still working on it. ``keys``:
-    how many idempotency keys lead to it.
+    how many idempotency keys lead to it. ``paid`` is false while its money is held and not taken yet.
     """
 
     order_id: UUID
@@ -71,6 +71,7 @@ class OrderAudit:
     settled: bool
     keys: int
     updated_at: datetime
+    paid: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,11 @@ class OrderCreated(_OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderConfirmed(_OrderEvent):
+    """``paid`` is false where the money is held and is taken at shipment."""
+
     name: ClassVar[str] = "OrderConfirmed"
     routing_key: ClassVar[str] = "order.confirmed"
+    paid: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,27 @@ class OrderCancelled(_OrderEvent):
     routing_key: ClassVar[str] = "order.cancelled"
     reason: str
     skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShipmentRequested(_OrderEvent):
+    """The parcel is ready; the money that is held is taken now. Until that has ended the order cannot be cancelled."""
+
+    name: ClassVar[str] = "OrderShipmentRequested"
+    routing_key: ClassVar[str] = "order.shipment_requested"
+    shipment_id: UUID
+    carrier: str
+    tracking_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShipmentRefused(_OrderEvent):
+    """The money could not be taken, so the parcel stays here. ``reason`` is a stable code."""
+
+    name: ClassVar[str] = "OrderShipmentRefused"
+    routing_key: ClassVar[str] = "order.shipment_refused"
+    shipment_id: UUID
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

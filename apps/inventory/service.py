@@ -14,6 +14,7 @@ from apps.inventory.models import Change, Product, Reservation, Stock, StockMove
 from contracts import inventory as contract
 from contracts._base import Money, Rejected
 from contracts.inventory import Line, OutOfStock, ReservationClosed, UnknownSku
+from runtime.calls.fence import pass_fence
 from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
@@ -235,7 +236,8 @@ def _release(key: str, order_id: UUID) -> None:
 
 
 def _begin(key: str, order_id: UUID, wanted: dict[str, int], *, state: str) -> tuple[Reservation, bool]:
-    """The order's reservation, locked, and whether it was made just now."""
+    """The order's reservation, locked, and whether it was made just now. Raises Superseded."""
+    pass_fence(using=ALIAS)
     reservation = Reservation(
         order_id=order_id, key=key, state=state, lines=_plain(wanted), expires_at=Now() + RESERVATION_ALARM
     )

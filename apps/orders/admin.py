@@ -98,7 +98,9 @@ class Ship(_OrderAction):
         )
 
     def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.ship(order_id=row.id, carrier=given["carrier"], tracking_number=given["tracking_number"])
+        order = SERVICE.ship(order_id=row.id, carrier=given["carrier"], tracking_number=given["tracking_number"])
+        if order.status != SHIPPED:
+            return "Its money is being taken. The order is shipped as soon as the provider has said so."
         return f"The order is shipped with {given['carrier']}."
 
 

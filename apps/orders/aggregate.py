@@ -23,6 +23,8 @@ from contracts.orders import (
     OrderDelivered,
     OrderLine,
     OrderReturned,
+    OrderShipmentRefused,
+    OrderShipmentRequested,
     OrderShipped,
     ReturnedLine,
 )
@@ -30,7 +32,16 @@ from runtime.codec.upcasting import Upcasters
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
     event.name: event
-    for event in (OrderCreated, OrderConfirmed, OrderCancelled, OrderShipped, OrderDelivered, OrderReturned)
+    for event in (
+        OrderCreated,
+        OrderConfirmed,
+        OrderCancelled,
+        OrderShipmentRequested,
+        OrderShipmentRefused,
+        OrderShipped,
+        OrderDelivered,
+        OrderReturned,
+    )
 }
 
 UPCASTERS: Upcasters = {}
@@ -55,7 +66,10 @@ class NotReturnable(Rejected):
 
 @dataclass(slots=True, kw_only=True)
 class OrderAggregate:
-    """``version`` counts the events applied; ``decided`` are those that are not stored yet."""
+    """
+    ``version`` counts the events applied; ``decided`` are those that are not stored yet. ``paid``: its money was taken,
+    and not only held. ``shipment``: the one under way, whose money is being taken.
+    """
 
     id: UUID
     user_id: UUID | None = None
@@ -64,6 +78,9 @@ class OrderAggregate:
     status: str | None = None
     reason: str | None = None
     skus: tuple[str, ...] = ()
+    paid: bool = False
+    shipment: OrderShipmentRequested | None = None
+    shipments: tuple[UUID, ...] = ()
     returns: tuple[OrderReturned, ...] = ()
     version: int = 0
     decided: list[Event] = field(default_factory=list)
@@ -83,26 +100,49 @@ class OrderAggregate:
             raise ValueError(f"the lines of {self.id} do not add up to {total}")
         self._decide(OrderCreated(order_id=self.id, user_id=user_id, total_amount=total, items=items))
 
-    def confirm(self) -> None:
+    def confirm(self, *, paid: bool = True) -> None:
         """Confirmed already: nothing happens. Raises WrongStatus for one that was cancelled meanwhile."""
         if self.status == PENDING:
-            self._decide(OrderConfirmed(order_id=self.id, user_id=self._owner))
+            self._decide(OrderConfirmed(order_id=self.id, user_id=self._owner, paid=paid))
         elif self.status == CANCELLED:
             raise WrongStatus(f"order {self.id} is cancelled", status=self.status)
 
     def cancel(self, *, reason: str, skus: tuple[str, ...] = ()) -> None:
-        """Cancelled already: nothing happens. Raises WrongStatus once it was shipped."""
+        """Cancelled already: nothing happens. Raises WrongStatus once it was shipped, or is being shipped."""
+        if self.shipment is not None:
+            raise WrongStatus("an order that is being shipped can no longer be cancelled", status=self.status)
         if self.status in {PENDING, CONFIRMED}:
             self._decide(OrderCancelled(order_id=self.id, user_id=self._owner, reason=reason, skus=skus))
         elif self.status != CANCELLED:
             raise WrongStatus(f"an order that is {self.status} can no longer be cancelled", status=self.status)
 
     def ship(self, *, carrier: str, tracking_number: str) -> None:
-        """Raises WrongStatus unless it is confirmed."""
-        self._require(CONFIRMED, "shipped")
+        """Raises WrongStatus unless it is confirmed and paid."""
+        self._require_shippable()
+        if not self.paid:
+            raise WrongStatus(f"the money of order {self.id} is held and not taken yet", status=self.status)
         self._decide(
             OrderShipped(order_id=self.id, user_id=self._owner, carrier=carrier, tracking_number=tracking_number)
         )
+
+    def request_shipment(self, *, shipment_id: UUID, carrier: str, tracking_number: str) -> None:
+        """The money is taken first. Raises WrongStatus unless it is confirmed and no shipment of it is under way."""
+        self._require_shippable()
+        facts = {"shipment_id": shipment_id, "carrier": carrier, "tracking_number": tracking_number}
+        self._decide(OrderShipmentRequested(order_id=self.id, user_id=self._owner, **facts))
+
+    def complete_shipment(self, *, shipment_id: UUID) -> None:
+        """The money of this shipment was taken. Shipped already: nothing happens."""
+        if self.shipment is not None and self.shipment.shipment_id == shipment_id:
+            told = {"carrier": self.shipment.carrier, "tracking_number": self.shipment.tracking_number}
+            self._decide(OrderShipped(order_id=self.id, user_id=self._owner, **told))
+
+    def refuse_shipment(self, *, shipment_id: UUID, reason: str) -> None:
+        """The money of this shipment was refused. Ended already: nothing happens."""
+        if self.shipment is not None and self.shipment.shipment_id == shipment_id:
+            self._decide(
+                OrderShipmentRefused(order_id=self.id, user_id=self._owner, shipment_id=shipment_id, reason=reason)
+            )
 
     def deliver(self) -> None:
         """Raises WrongStatus unless it is shipped."""
@@ -174,13 +214,19 @@ class OrderAggregate:
         self.status = PENDING
 
     def _confirmed(self, event: OrderConfirmed) -> None:
-        self.status = CONFIRMED
+        self.status, self.paid = CONFIRMED, event.paid
 
     def _cancelled(self, event: OrderCancelled) -> None:
         self.status, self.reason, self.skus = CANCELLED, event.reason, event.skus
 
     def _shipped(self, event: OrderShipped) -> None:
-        self.status = SHIPPED
+        self.status, self.paid, self.shipment = SHIPPED, True, None
+
+    def _shipment_requested(self, event: OrderShipmentRequested) -> None:
+        self.shipment, self.shipments = event, (*self.shipments, event.shipment_id)
+
+    def _shipment_refused(self, event: OrderShipmentRefused) -> None:
+        self.shipment = None
 
     def _delivered(self, event: OrderDelivered) -> None:
         self.status = DELIVERED
@@ -193,6 +239,11 @@ class OrderAggregate:
     # --- Small words ------------------------------------------------------------------------------------------------
 
     @property
+    def subjects(self) -> tuple[UUID, ...]:
+        """Whom the order's processes are about: itself, its shipments, its returns."""
+        return (self.id, *self.shipments, *(made.return_id for made in self.returns))
+
+    @property
     def _owner(self) -> UUID:
         assert self.user_id is not None, f"order {self.id} was not created"
         return self.user_id
@@ -201,6 +252,11 @@ class OrderAggregate:
     def _total(self) -> Money:
         assert self.total is not None, f"order {self.id} was not created"
         return self.total
+
+    def _require_shippable(self) -> None:
+        self._require(CONFIRMED, "shipped")
+        if self.shipment is not None:
+            raise WrongStatus(f"order {self.id} is being shipped already", status=self.status)
 
     def _require(self, status: str, wanted: str) -> None:
         if self.status != status:
@@ -211,6 +267,8 @@ _APPLY: dict[type[Event], Callable[[OrderAggregate, Any], None]] = {
     OrderCreated: OrderAggregate._created,
     OrderConfirmed: OrderAggregate._confirmed,
     OrderCancelled: OrderAggregate._cancelled,
+    OrderShipmentRequested: OrderAggregate._shipment_requested,
+    OrderShipmentRefused: OrderAggregate._shipment_refused,
     OrderShipped: OrderAggregate._shipped,
     OrderDelivered: OrderAggregate._delivered,
     OrderReturned: OrderAggregate._returned,

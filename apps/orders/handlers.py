@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from apps.orders.service import SERVICE
-from contracts.payments import PaymentCaptured, PaymentFailed, PaymentRefunded
+from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentRefunded
 from contracts.users import UserErased
 from runtime.messaging import Handlers
 
 
-def payment_settled(event: PaymentCaptured | PaymentFailed) -> None:
+def payment_settled(event: PaymentAuthorized | PaymentCaptured | PaymentFailed) -> None:
     SERVICE.payment_settled(order_id=event.order_id)
 
 
@@ -22,6 +22,7 @@ def user_erased(event: UserErased) -> None:
 
 HANDLERS = Handlers(
     {
+        PaymentAuthorized: payment_settled,
         PaymentCaptured: payment_settled,
         PaymentFailed: payment_settled,
         PaymentRefunded: payment_refunded,

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, Sum
 
 from apps.orders import repository
-from apps.orders.aggregate import EVENT_TYPES, UPCASTERS
+from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
 from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
 from contracts import orders as contract
 from contracts._base import Money
@@ -81,7 +81,9 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
         page = list(rows[:limit])
         ids = [row.id for row in page]
         streams = eventstore.load_many(ids, types=EVENT_TYPES, upcasters=UPCASTERS, using=ALIAS)
-        busy = unfinished_subjects(ids, using=ALIAS)
+        folded = {row.id: OrderAggregate.of(row.id, [e.event for e in streams.get(row.id, [])]) for row in page}
+        subjects = [subject for order in folded.values() for subject in order.subjects]
+        busy = unfinished_subjects(subjects, using=ALIAS)
         refunded = dict(
             OrderRefund.objects.using(ALIAS)
             .filter(order_id__in=ids)
@@ -94,8 +96,9 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
             row,
             streams.get(row.id, []),
             refunded=refunded.get(row.id, Decimal("0.00")),
-            settled=row.id not in busy,
+            settled=busy.isdisjoint(folded[row.id].subjects),
             keys=int(row.id in keys),
+            paid=folded[row.id].paid,
         )
         for row in page
     )
@@ -103,7 +106,7 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
 
 
 def _audit_row(
-    row: Order, stream: list[Recorded], *, refunded: Decimal, settled: bool, keys: int
+    row: Order, stream: list[Recorded], *, refunded: Decimal, settled: bool, keys: int, paid: bool
 ) -> contract.OrderAudit:
     versions = [entry.version for entry in stream]
     return contract.OrderAudit(
@@ -115,6 +118,7 @@ def _audit_row(
         folded=_folds_to(row, stream),
         settled=settled,
         keys=keys,
+        paid=paid,
         updated_at=row.updated_at,
     )
 

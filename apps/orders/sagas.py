@@ -17,6 +17,9 @@ from runtime.calls import resolve
 from runtime.saga.definition import Saga, Step, Unknown, Waiting
 from runtime.saga.run import Run
 
+ON_SHIPMENT = "shipment"
+"""The value of PAYMENT_CAPTURE under which an order's money is held first, and taken when it is shipped."""
+
 
 class OrderCancelledMeanwhile(Rejected):
     """The order was cancelled while it was being placed."""
@@ -51,13 +54,14 @@ def process_payment(run: Run) -> Unknown | Waiting | None:
         user_id=order.user_id,
         amount=order.total,
         method=run.data["paymentMethod"],
+        capture=not _pays_on_shipment(run),
     )
-    return _outcome(payment)
+    return _outcome(payment, wanted=_wanted(run))
 
 
 def inquire_payment(run: Run) -> Unknown | Waiting | None:
     _still_wanted(run)
-    return _outcome(resolve(PAYMENTS).inquire(key=payment_key(run.subject)))
+    return _outcome(resolve(PAYMENTS).inquire(key=payment_key(run.subject)), wanted=_wanted(run))
 
 
 def undo_payment(run: Run) -> Unknown | None:
@@ -68,7 +72,7 @@ def undo_payment(run: Run) -> Unknown | None:
 
 
 def confirm_order(run: Run) -> None:
-    repository.change(run.subject, OrderAggregate.confirm)
+    repository.change(run.subject, partial(OrderAggregate.confirm, paid=not _pays_on_shipment(run)))
 
 
 def cancel_order(run: Run) -> None:
@@ -91,6 +95,38 @@ class PlaceOrder(Saga):
         Step(name="confirm_order", do=confirm_order, local=True),
     )
     undone = cancel_order
+
+
+# --- Shipping one whose money is only held --------------------------------------------------------------------------
+
+
+def capture_payment(run: Run) -> Unknown | None:
+    payment = resolve(PAYMENTS).capture(key=payment_key(UUID(run.data["orderId"])))
+    return None if payment.status == payments.CAPTURED else Unknown(detail=payment.status)
+
+
+def complete_shipment(run: Run) -> None:
+    done = partial(OrderAggregate.complete_shipment, shipment_id=run.subject)
+    repository.change(UUID(run.data["orderId"]), done)
+
+
+def refuse_shipment(run: Run) -> None:
+    """The order stays confirmed and unpaid: it can be cancelled, or shipped once it can be paid for."""
+    reason = (run.refusal or {}).get("code", "failed")
+    refused = partial(OrderAggregate.refuse_shipment, shipment_id=run.subject, reason=reason)
+    repository.change(UUID(run.data["orderId"]), refused)
+
+
+class ShipOrder(Saga):
+    """What is paid for on shipment leaves the house once its money is taken. Its subject is the shipment."""
+
+    name = "orders.ship_order"
+    domain = "orders"
+    steps = (
+        Step(name="capture_payment", do=capture_payment, pivot=True),
+        Step(name="complete_shipment", do=complete_shipment, local=True),
+    )
+    undone = refuse_shipment
 
 
 # --- Cancelling a confirmed one -------------------------------------------------------------------------------------
@@ -127,6 +163,8 @@ class ReturnOrder(Saga):
 
     name = "orders.return_order"
     domain = "orders"
+    # An operator may have given the money back by hand already.
+    can_be_given_up = True
     steps = (Step(name="refund_payment", do=refund_return),)
 
 
@@ -145,8 +183,17 @@ def _still_wanted(run: Run) -> OrderAggregate:
     return order
 
 
-def _outcome(payment: payments.Payment) -> Unknown | Waiting | None:
-    if payment.status == payments.CAPTURED:
+def _pays_on_shipment(run: Run) -> bool:
+    """As it was set when the order was placed: a setting that changes later changes no order that is there."""
+    return run.data.get("capture") == ON_SHIPMENT
+
+
+def _wanted(run: Run) -> str:
+    return payments.AUTHORIZED if _pays_on_shipment(run) else payments.CAPTURED
+
+
+def _outcome(payment: payments.Payment, *, wanted: str) -> Unknown | Waiting | None:
+    if payment.status == wanted:
         return None
     if payment.status == payments.PENDING:
         return Waiting(look_again=5.0)

@@ -17,7 +17,7 @@ from apps.orders import queries, repository
 from apps.orders.aggregate import OrderAggregate
 from apps.orders.models import Order, OrderKey, OrderRefund
 from apps.orders.rebuilding import Rebuilt, rebuild
-from apps.orders.sagas import CancelOrder, PlaceOrder, ReturnOrder
+from apps.orders.sagas import CancelOrder, PlaceOrder, ReturnOrder, ShipOrder
 from apps.orders.timeline import timeline
 from contracts import orders as contract
 from contracts._base import InvalidMoney, Money, Rejected, new_id
@@ -85,6 +85,12 @@ class TotalTooLarge(Rejected):
     code: ClassVar[str] = "total_too_large"
 
 
+class NotPaid(Rejected):
+    """The money that was held for this order cannot be taken, so that it was not shipped. It can be cancelled."""
+
+    code: ClassVar[str] = "not_paid"
+
+
 class NoSuchVersion(Rejected):
     """The order had no such version, or did not exist at that time."""
 
@@ -133,7 +139,11 @@ class Orders(Listening):
                 return None
             repository.save(order, expected_version=0)
             repository.write_note(order, "note", wish.note)
-            data = {"userId": str(wish.user_id), "paymentMethod": wish.payment_method}
+            data = {
+                "userId": str(wish.user_id),
+                "paymentMethod": wish.payment_method,
+                "capture": settings.PAYMENT_CAPTURE,
+            }
             run = start(PlaceOrder, subject=order.id, data=data)
             crashpoint("api.before_commit")
         return run
@@ -174,9 +184,31 @@ class Orders(Listening):
         return queries.order(order_id)
 
     def ship(self, *, order_id: UUID, carrier: str, tracking_number: str) -> Order:
-        """Raises OrderUnknown, WrongStatus unless it is confirmed."""
-        shipped = partial(OrderAggregate.ship, carrier=carrier, tracking_number=tracking_number)
-        repository.change(order_id, shipped)
+        """
+        It leaves the house. Where its money is only held, that is taken first: the order answered may be confirmed
+        still, and then it is shipped as soon as the provider has said so.
+
+        Raises OrderUnknown, WrongStatus unless it is confirmed, NotPaid where its money cannot be taken.
+        """
+        parcel = {"carrier": carrier, "tracking_number": tracking_number}
+        shipment_id = new_id()
+        started: list[Run] = []
+
+        def decide(order: OrderAggregate) -> None:
+            if order.paid or order.status != CONFIRMED:
+                order.ship(**parcel)
+            else:
+                order.request_shipment(shipment_id=shipment_id, **parcel)
+
+        def also(order: OrderAggregate) -> None:
+            if order.shipment and (run := start(ShipOrder, subject=shipment_id, data={"orderId": str(order_id)})):
+                started[:] = [run]
+
+        repository.change(order_id, decide, also=also)
+        for run in started:
+            _help(run, budget=settings.ORDER_BUDGET)
+            if run.refusal is not None:
+                raise NotPaid(reason=run.refusal["code"])
         return queries.order(order_id)
 
     def deliver(self, *, order_id: UUID) -> Order:

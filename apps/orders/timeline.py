@@ -27,21 +27,19 @@ def timeline(order: Order) -> list[dict[str, Any]]:
 def _events(order_id: UUID) -> Iterator[dict[str, Any]]:
     traces = traces_of(str(order_id), using=ALIAS)
     for entry in repository.history(order_id):
-        moment = _moment(entry.recorded_at, "orders", f"event.{entry.event.name}", f"version {entry.version}")
-        if trace := traces.get(entry.version):
-            moment["trace_id"] = trace
-        yield moment
+        kind, detail = f"event.{entry.event.name}", f"version {entry.version}"
+        yield _moment(entry.recorded_at, "orders", kind, detail, trace_id=traces.get(entry.version))
 
 
 def _steps(order: Order) -> Iterator[dict[str, Any]]:
-    subjects = [order.id, *(made.return_id for made in order.returned)]
-    for definition, entries in logs_of(subjects, using=ALIAS):
+    for definition, entries in logs_of(repository.load(order.id).subjects, using=ALIAS):
         for entry in entries:
             tries = f", {entry['tries']} tries" if entry["tries"] > 1 else ""
             detail = f": {entry['detail']}" if entry["detail"] else ""
             kind = f"saga.{definition.removeprefix('orders.')}.{entry['step']}"
             at = datetime.fromisoformat(entry["at"])
-            yield _moment(at, "orders", kind, f"{entry['action']} {entry['result']}{tries}{detail}")
+            told = f"{entry['action']} {entry['result']}{tries}{detail}"
+            yield _moment(at, "orders", kind, told, trace_id=entry.get("trace"))
 
 
 def _elsewhere(order_id: UUID) -> Iterator[dict[str, Any]]:
@@ -51,5 +49,6 @@ def _elsewhere(order_id: UUID) -> Iterator[dict[str, Any]]:
         yield _moment(held.at, "inventory", held.kind, held.detail)
 
 
-def _moment(at: datetime, source: str, kind: str, detail: str) -> dict[str, Any]:
-    return {"at": at, "source": source, "kind": kind, "detail": detail}
+def _moment(at: datetime, source: str, kind: str, detail: str, *, trace_id: str | None = None) -> dict[str, Any]:
+    moment = {"at": at, "source": source, "kind": kind, "detail": detail}
+    return moment if trace_id is None else {**moment, "trace_id": trace_id}

@@ -170,11 +170,13 @@ class ShipOrder(View):
     permission_classes = [Requires("orders.fulfil")]
     problem_status = {OrderUnknown: 404}
 
-    @extend_schema(request=ShipSerializer, responses=OrderSerializer)
+    @extend_schema(request=ShipSerializer, responses={200: OrderSerializer, 202: OrderSerializer})
     def post(self, request: Request, order_id: UUID) -> Response:
-        """A confirmed order has left the house."""
-        body = body_of(request, ShipSerializer)
-        return _order(SERVICE.ship(order_id=order_id, **body))
+        """A confirmed order has left the house. 202 while money that was only held for it is being taken."""
+        order = SERVICE.ship(order_id=order_id, **body_of(request, ShipSerializer))
+        if order.status == SHIPPED:
+            return _order(order)
+        return _order(order, status=202, headers={"Location": f"/api/orders/{order.id}"})
 
 
 class ReturnOrder(View):

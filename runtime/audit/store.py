@@ -11,7 +11,16 @@ from runtime.audit.models import AuditEntry
 from runtime.databases.rows import insert_once
 from runtime.telemetry.tracing import current_request_id
 
-__all__ = ["Deed", "write"]
+__all__ = ["Decision", "Deed", "write"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Who decided, and why, for the audit row in the transaction of the deed. Once for each key."""
+
+    operator: UUID
+    reason: str
+    key: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

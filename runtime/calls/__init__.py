@@ -5,8 +5,8 @@ One domain calls another as if it were far away, wherever it is.
 answers with typed errors only, and refuses to wait inside an open transaction, also when both sides share a process.
 """
 
-from runtime.calls.context import Call, call, current_call
+from runtime.calls.context import Call, Lease, call, current_call
 from runtime.calls.local import BrokenService, CallInsideTransaction
 from runtime.calls.routing import resolve
 
-__all__ = ["BrokenService", "Call", "CallInsideTransaction", "call", "current_call", "resolve"]
+__all__ = ["BrokenService", "Call", "CallInsideTransaction", "Lease", "call", "current_call", "resolve"]

@@ -7,8 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from uuid import UUID
 
 from contracts._base import DeadlineExceeded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What is held by one process at a time. ``epoch`` counts its holders: one that slept has an older one."""
+
+    id: UUID
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +25,11 @@ class Call:
     """
     The ambient part of a call. ``deadline`` is on this process's monotonic clock, in seconds; None is no limit.
 
-    ``epoch`` counts the holders of the lease under which the call is made (a process that slept has an older one).
+    ``lease`` is the one under which the call is made: whoever is called refuses an older holder (runtime.calls.fence).
     """
 
     deadline: float | None = None
-    epoch: int | None = None
+    lease: Lease | None = None
 
     def remaining(self) -> float | None:
         """Seconds left, never below zero; None where there is no limit."""
@@ -45,14 +54,14 @@ def current_call() -> Call:
 
 
 @contextmanager
-def call(*, seconds: float | None = None, epoch: int | None = None) -> Iterator[Call]:
-    """Limit what runs inside to so many seconds. A deadline only ever shrinks; an epoch, once set, stays."""
+def call(*, seconds: float | None = None, lease: Lease | None = None) -> Iterator[Call]:
+    """Limit what runs inside to so many seconds. A deadline only ever shrinks; a lease, once set, stays."""
     outer = _current.get()
     deadline = outer.deadline
     if seconds is not None:
         mine = time.monotonic() + seconds
         deadline = mine if deadline is None else min(deadline, mine)
-    inner = Call(deadline=deadline, epoch=epoch if epoch is not None else outer.epoch)
+    inner = Call(deadline=deadline, lease=lease or outer.lease)
     token = _current.set(inner)
     try:
         yield inner

@@ -9,6 +9,7 @@ that of time, and which has an index.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.apps import AppConfig
@@ -24,6 +25,7 @@ from runtime.console.figures import Figure, count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.panels import Panel, badge, link, moment, pretty, short
 from runtime.console.records import Records, SubjectRecords, address_of_list, as_uuid
+from runtime.console.sagas import Compensate, Retry
 from runtime.console.site import console
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
@@ -183,10 +185,14 @@ class RunPages(SubjectRecords):
     search_help_text = "A process's id, its subject (an order's id), its name or its error"
     ordering = ("-id",)
     fields = (
-        "id", "definition", "version", "about", "status", "step", "inquiring", "epoch", "attempts", "lease_until",
-        "due_at", "deadline_at", "created_at", "updated_at", "error", "refused", "content",
+        "id", "definition", "version", "about", "status", "step", "step_at", "inquiring", "epoch", "attempts",
+        "lease_until", "due_at", "deadline_at", "created_at", "updated_at", "error", "refused", "content",
     )  # fmt: skip
     readonly_fields = ("about", "status", "refused", "content")
+
+    def __init__(self, model: Any, site: Any) -> None:
+        super().__init__(model, site)
+        self.offers = (Retry(self.domain), Compensate(self.domain))  # type: ignore[misc]  # each domain's own
 
     def panels(self, row: SagaRun) -> Sequence[Panel]:
         return [_log_of(row, self.domain, titled="What was tried")]

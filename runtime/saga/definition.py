@@ -35,7 +35,8 @@ class Step:
 
     ``inquire`` is asked instead of ``do`` once the outcome is open. ``pivot`` marks the step after which the process
     only goes forward: no deadline ends it any more. ``local`` steps only write in their own domain: they run inside one
-    transaction with the record of their success, and have no undo.
+    transaction with the record of their success, and have no undo. ``deadline`` is how many seconds the step may take
+    before all is undone, from when it was first come to, by the database's clock; it never ends what is unknown.
     """
 
     name: str
@@ -44,8 +45,11 @@ class Step:
     inquire: Callable[[Run], Outcome] | None = None
     pivot: bool = False
     local: bool = False
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
+        if self.deadline is not None and self.deadline <= 0:
+            raise ValueError(f"step {self.name!r} has a deadline of {self.deadline} s: it has to be more than 0")
         if self.local and (self.undo or self.inquire):
             raise ValueError(f"step {self.name!r} is local: its transaction undoes it, it can have no undo or inquire")
 
@@ -55,15 +59,21 @@ class Saga:
     A process. Subclasses say ``name``, ``version``, ``domain``, ``steps``, and what to write when all is undone.
 
     ``deadline`` is in seconds from the start, by the database's clock, and ends nothing that is open beyond the pivot.
+    ``patience`` is how many seconds one step may be tried for, five times at the least, before a person has to look
+    (default: the setting SAGA_PATIENCE). A change of the steps is a new ``version``, in a class beside the old one,
+    which stays until its last run has ended: each run goes on as it was begun.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     domain: ClassVar[str]
     deadline: ClassVar[float | None] = None
+    patience: ClassVar[float | None] = None
     steps: ClassVar[tuple[Step, ...]]
     undone: ClassVar[Callable[[Run], None] | None] = None
     """Written in the transaction that ends the undoing."""
+    can_be_given_up: ClassVar[bool] = False
+    """An operator may end a process that only goes forward: what it was to do is settled by hand, or needless."""
 
     _known: ClassVar[dict[tuple[str, int], type[Saga]]] = {}
 
@@ -73,6 +83,11 @@ class Saga:
             raise ValueError(f"{cls.__name__} has two steps of one name: {', '.join(names)}")
         if sum(step.pivot for step in cls.steps) > 1:
             raise ValueError(f"{cls.__name__} has more than one pivot")
+        late = [step.name for step in cls.steps[cls.pivot_index() + 1 :] if step.deadline is not None]
+        if late:
+            raise ValueError(f"{cls.__name__} cannot turn back after its pivot: {', '.join(late)} can have no deadline")
+        if (other := Saga._known.get((cls.name, cls.version))) and other.__qualname__ != cls.__qualname__:
+            raise ValueError(f"{cls.__name__} and {other.__name__} are both {cls.name!r} of version {cls.version}")
         Saga._known[cls.name, cls.version] = cls
 
     @classmethod
@@ -87,7 +102,12 @@ class Saga:
 
 
 class UnknownSaga(LookupError):
-    """A run belongs to a definition that this code does not have."""
+    """A run belongs to a definition that this code does not have. It is left to a process that has it."""
+
+
+def known_definitions(domain: str) -> frozenset[tuple[str, int]]:
+    """Name and version of each process that this code can go on with."""
+    return frozenset(key for key, saga in Saga._known.items() if saga.domain == domain)
 
 
 def definition_of(name: str, version: int) -> type[Saga]:

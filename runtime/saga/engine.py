@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
+from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
 
-from contracts._base import Rejected, Unavailable
-from runtime.calls import call
+from contracts._base import Rejected, Superseded, Unavailable
+from runtime.calls import Lease, call
 from runtime.codec import to_plain
 from runtime.databases.transactions import is_outage
 from runtime.saga import store
@@ -25,6 +27,9 @@ LONGEST_WAIT = 15.0
 """Seconds between two tries, at the most: after an outage everything is looked at again within this time."""
 
 _FIRST_WAIT = 0.5
+
+_FEWEST_TRIES = 5
+"""Before a person has to look: after a night without power, one try says nothing."""
 
 
 class Expired(Rejected):
@@ -41,11 +46,13 @@ def advance(run: Run, *, budget: float) -> Run:
     reach (the lease then runs out, and the next holder goes on). Must not be called inside a transaction.
     """
     saga = definition_of(run.definition, run.version)
-    with call(seconds=budget, epoch=run.epoch) as limit:
+    with call(seconds=budget, lease=Lease(id=run.id, epoch=run.epoch)) as limit:
         while run.unfinished:
             if limit.remaining() == 0.0:
                 store.save(run, using=saga.domain)
                 return run
+            if run.now() >= run.lease_until:
+                raise LeaseLost(f"{run.definition} of {run.subject} was held for too long: its lease has run out")
             if _advance_one(saga, run):
                 return run
     return run
@@ -64,6 +71,8 @@ def _advance_one(saga: type[Saga], run: Run) -> bool:
         return _forward(saga, run, step) if forward else _backward(saga, run, step)
     except LeaseLost:
         raise
+    except Superseded as error:
+        raise LeaseLost(f"{run.definition} of {run.subject} is held by somebody else, as {step.name} says") from error
     except Unavailable as error:
         return _retry_later(saga, run, step, action, str(error))
     except Exception as error:
@@ -76,7 +85,7 @@ def _advance_one(saga: type[Saga], run: Run) -> bool:
 
 
 def _forward(saga: type[Saga], run: Run, step: Step) -> bool:
-    if _too_late(saga, run):
+    if _too_late(saga, run, step):
         return _turn_back(saga, run, Expired())
     crashpoint("saga.before_step")
     try:
@@ -114,13 +123,15 @@ def _do_local(saga: type[Saga], run: Run, step: Step) -> Outcome:
 
 def _step_done(run: Run, step: Step) -> None:
     run.note(step.name, "do", "succeeded")
-    run.step += 1
-    run.inquiring, run.attempts, run.error = False, 0, None
+    run.come_to(run.step + 1)
 
 
-def _too_late(saga: type[Saga], run: Run) -> bool:
+def _too_late(saga: type[Saga], run: Run, step: Step) -> bool:
     """A deadline ends a run only while nothing is open beyond the point of no return."""
-    if run.deadline_at is None or run.now() < run.deadline_at:
+    now = run.now()
+    whole = run.deadline_at is not None and now >= run.deadline_at
+    own = step.deadline is not None and now >= run.step_at + timedelta(seconds=step.deadline)
+    if not (whole or own):
         return False
     return run.step <= saga.pivot_index() and not (run.inquiring and not run.data.get("settles_later"))
 
@@ -132,7 +143,7 @@ def _turn_back(saga: type[Saga], run: Run, refusal: Rejected) -> bool:
     facts = to_plain(refusal.data, dict[str, Any])
     run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": facts}
     run.state = SagaRun.COMPENSATING
-    run.inquiring, run.attempts, run.error = False, 0, None
+    run.come_to(run.step)
     if not any(step.undo for step in saga.steps[: run.step + 1]):
         return False
     # From here on another holder must not go forward again.
@@ -149,9 +160,8 @@ def _backward(saga: type[Saga], run: Run, step: Step) -> bool:
         return _wait_for(saga, run, step, "undo", outcome)
     if step.undo:
         run.note(step.name, "undo", "succeeded")
-    run.attempts, run.error = 0, None
     if run.step > 0:
-        run.step -= 1
+        run.come_to(run.step - 1)
         return False
     return _end_undone(saga, run)
 
@@ -180,14 +190,25 @@ def _wait_for(saga: type[Saga], run: Run, step: Step, action: str, outcome: Unkn
         run.data.pop("settles_later", None)
         run.note(step.name, action, "unknown", outcome.detail)
         wait = _backoff(run)
-    store.save(run, using=saga.domain, wait=wait)
-    return True
+    return _park(saga, run, step, wait=wait)
 
 
 def _retry_later(saga: type[Saga], run: Run, step: Step, action: str, detail: str) -> bool:
     run.note(step.name, action, "unavailable", detail[:200])
     run.error = detail[:2000]
-    store.save(run, using=saga.domain, wait=_backoff(run))
+    return _park(saga, run, step, wait=_backoff(run))
+
+
+def _park(saga: type[Saga], run: Run, step: Step, *, wait: float) -> bool:
+    """Until it is due again; or until a person has looked, where it has been tried for too long."""
+    patience = settings.SAGA_PATIENCE if saga.patience is None else saga.patience
+    if run.attempts < _FEWEST_TRIES or run.now() - run.step_at < timedelta(seconds=patience):
+        store.save(run, using=saga.domain, wait=wait)
+        return True
+    log.error("%s of %s needs attention: %s does not end", run.definition, run.subject, step.name)
+    run.error = f"{step.name} was tried for {patience:.0f} s and did not end: {run.error or 'not known how it ended'}"
+    run.state = SagaRun.NEEDS_ATTENTION
+    store.save(run, using=saga.domain)
     return True
 
 

@@ -12,6 +12,7 @@ class SagaRun(models.Model):
     One run of a process. ``epoch`` counts its holders; a write under an older epoch is refused.
 
     ``step`` is the step to do next, or to undo next while compensating; ``inquiring`` says that its outcome is open.
+    ``step_at`` is when that step was first come to. ``traceparent`` is the trace in which the process was started.
     """
 
     RUNNING = "running"
@@ -35,8 +36,10 @@ class SagaRun(models.Model):
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(db_default=Now())
     deadline_at = models.DateTimeField(null=True)
+    step_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveIntegerField(db_default=0)
     error = models.TextField(null=True)
+    traceparent = models.CharField(max_length=55, null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -49,5 +52,10 @@ class SagaRun(models.Model):
                 fields=["due_at"],
                 name="saga_due",
                 condition=models.Q(state__in=("running", "compensating")),
+            ),
+            models.Index(
+                fields=["updated_at"],
+                name="saga_needs_attention",
+                condition=models.Q(state="needs_attention"),
             ),
         ]

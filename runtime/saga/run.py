@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from runtime.saga.models import SagaRun
+from runtime.telemetry.tracing import current_trace
 
 
 class LeaseLost(Exception):
@@ -36,9 +37,11 @@ class Run:
     epoch: int
     lease_until: datetime
     deadline_at: datetime | None
+    step_at: datetime
     attempts: int
     due_at: datetime
     error: str | None = None
+    traceparent: str | None = None
     read_at: datetime
     _monotonic: float = field(default_factory=time.monotonic)
 
@@ -53,19 +56,25 @@ class Run:
         """The idempotency key of a step of this run: the same on every try, by whoever tries."""
         return f"{self.subject}:{step}"
 
+    def come_to(self, step: int) -> None:
+        """From here on this step is what is done, or undone, next."""
+        self.step, self.step_at = step, self.now()
+        self.inquiring, self.attempts, self.error = False, 0, None
+
     def draft(self) -> Run:
         """A copy to write to the database first; ``become`` takes it over once it is committed."""
         return replace(self, data=dict(self.data), log=[dict(entry) for entry in self.log])
 
     def become(self, draft: Run) -> None:
-        for name in ("state", "step", "inquiring", "data", "log", "refusal", "attempts", "error"):
+        for name in ("state", "step", "step_at", "inquiring", "data", "log", "refusal", "attempts", "error"):
             setattr(self, name, getattr(draft, name))
 
     def note(self, step: str, action: str, result: str, detail: str = "") -> None:
         """Remember a try for the timeline. Repeats of the same result are counted, not listed."""
-        at = self.now().isoformat()
+        at, trace = self.now().isoformat(), current_trace()
         last = self.log[-1] if self.log else {}
         if (last.get("step"), last.get("action"), last.get("result")) == (step, action, result):
             last.update(at=at, tries=last["tries"] + 1, detail=detail)
         else:
-            self.log.append({"step": step, "action": action, "result": result, "at": at, "tries": 1, "detail": detail})
+            entry = {"step": step, "action": action, "result": result, "at": at, "tries": 1, "detail": detail}
+            self.log.append(entry if trace is None else {**entry, "trace": trace.trace_id})

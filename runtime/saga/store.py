@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,13 +16,14 @@ from runtime.databases.clock import Now
 from runtime.saga.definition import Saga
 from runtime.saga.models import SagaRun
 from runtime.saga.run import LeaseLost, Run
+from runtime.telemetry.tracing import current_traceparent
 
 LEASE = timedelta(seconds=20)
 """Longer than any inline budget: only a holder that is gone, or asleep, loses it."""
 
 _START = """
-INSERT INTO saga_sagarun (id, definition, version, subject, state, data, lease_until, deadline_at)
-VALUES (%s, %s, %s, %s, 'running', %s::jsonb, clock_now() + %s, clock_now() + %s)
+INSERT INTO saga_sagarun (id, definition, version, subject, state, data, lease_until, deadline_at, traceparent)
+VALUES (%s, %s, %s, %s, 'running', %s::jsonb, clock_now() + %s, clock_now() + %s, %s)
 ON CONFLICT (definition, subject) DO NOTHING
 RETURNING id, lease_until, deadline_at, due_at, clock_now()
 """
@@ -30,14 +32,14 @@ _CLAIM = """
 UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %s
 WHERE id = %s AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
-          deadline_at, attempts, due_at, error, clock_now() AS read_at
+          deadline_at, step_at, attempts, due_at, error, traceparent, clock_now() AS read_at
 """
 
 _SAVE = """
 UPDATE saga_sagarun
-SET state = %(state)s, step = %(step)s, inquiring = %(inquiring)s, data = %(data)s::jsonb, log = %(log)s::jsonb,
-    refusal = %(refusal)s::jsonb, attempts = %(attempts)s, error = %(error)s, due_at = clock_now() + %(wait)s,
-    updated_at = clock_now(), lease_until = %(lease_until)s
+SET state = %(state)s, step = %(step)s, step_at = %(step_at)s, inquiring = %(inquiring)s,
+    data = %(data)s::jsonb, log = %(log)s::jsonb, refusal = %(refusal)s::jsonb, attempts = %(attempts)s,
+    error = %(error)s, due_at = clock_now() + %(wait)s, updated_at = clock_now(), lease_until = %(lease_until)s
 WHERE id = %(id)s AND epoch = %(epoch)s
 """
 
@@ -46,16 +48,23 @@ UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at 
 """
 
 
+class StartedOutsideTransaction(RuntimeError):
+    """A process is started in the transaction of what it is about, so that neither is there without the other."""
+
+
 def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | None:
     """
     Begin a process for this subject, inside the caller's transaction and in the caller's hands.
 
     None where it was begun before: there is one run for each subject. ``data`` is plain JSON.
     """
+    if not connections[saga.domain].in_atomic_block:
+        raise StartedOutsideTransaction(f"{saga.name} of {subject} was started outside of a transaction")
+    trace = current_traceparent()
     deadline = None if saga.deadline is None else timedelta(seconds=saga.deadline)
     with connections[saga.domain].cursor() as cursor:
-        parameters: list[Any] = [new_id(), saga.name, saga.version, subject, json.dumps(data), LEASE, deadline]
-        cursor.execute(_START, parameters)
+        told: list[Any] = [new_id(), saga.name, saga.version, subject, json.dumps(data), LEASE, deadline, trace]
+        cursor.execute(_START, told)
         row = cursor.fetchone()
     if row is None:
         return None
@@ -73,8 +82,10 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
         epoch=1,
         lease_until=row[1],
         deadline_at=row[2],
+        step_at=row[4],
         attempts=0,
         due_at=row[3],
+        traceparent=trace,
         read_at=row[4],
     )
 
@@ -105,6 +116,7 @@ def save(run: Run, *, using: str, wait: float = 0.0, release: bool = True) -> No
         "epoch": run.epoch,
         "state": run.state,
         "step": run.step,
+        "step_at": run.step_at,
         "inquiring": run.inquiring,
         "data": json.dumps(run.data),
         "log": json.dumps(run.log),
@@ -149,7 +161,7 @@ def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:
     return frozenset(rows.values_list("subject", flat=True))
 
 
-def logs_of(subjects: list[UUID], *, using: str) -> list[tuple[str, list[dict[str, Any]]]]:
+def logs_of(subjects: Sequence[UUID], *, using: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """The definition and the noted tries of each run of these subjects."""
-    rows = SagaRun.objects.using(using).filter(subject__in=subjects).order_by("created_at")
+    rows = SagaRun.objects.using(using).filter(subject__in=list(subjects)).order_by("created_at")
     return list(rows.values_list("definition", "log"))

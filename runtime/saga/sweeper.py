@@ -8,8 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from runtime.saga import store
-from runtime.saga.engine import advance
+from runtime.saga.definition import UnknownSaga
+from runtime.saga.engine import LONGEST_WAIT, advance
 from runtime.saga.run import LeaseLost
+from runtime.telemetry.tracing import continue_or_start, working_on
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ def resume(run_id: UUID, *, domain: str) -> None:
     if run is None:
         return
     try:
-        advance(run, budget=WORKER_BUDGET)
+        # The steps belong to the trace of whoever started it, and not to that of this nudge.
+        with working_on(trace=continue_or_start(run.traceparent)):
+            advance(run, budget=WORKER_BUDGET)
     except LeaseLost as error:
         log.warning("%s", error)
+    except UnknownSaga as error:
+        # Another process may have it: a newer one, while versions change, or an older one.
+        log.error("%s of %s is left alone: %s", run.definition, run.subject, error)
+        store.save(run, using=domain, wait=LONGEST_WAIT)

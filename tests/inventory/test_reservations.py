@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from apps.inventory.models import Reservation
+from contracts._base import Superseded
 from contracts.inventory import Line, OutOfStock, ReservationClosed, UnknownSku
+from runtime.calls import Lease, call
 from runtime.databases.clock import database_time
 
 pytestmark = pytest.mark.django_db
@@ -260,3 +262,19 @@ def test_keepers_are_told_once_when_a_product_becomes_scarce_and_not_with_each_o
         shelf.reserve(A=2)
 
     assert shelf.told("InventoryLow") == [{"sku": "A", "available": 4}]
+
+
+def test_whoever_was_asleep_holds_and_frees_nothing_once_a_later_holder_of_the_lease_was_here(shelf):
+    shelf.product("A", stock=10)
+    run_id, held, other = uuid4(), uuid4(), uuid4()
+    with call(lease=Lease(id=run_id, epoch=2)):
+        shelf.reserve(held, A=3)
+
+    with call(lease=Lease(id=run_id, epoch=1)):
+        with pytest.raises(Superseded):
+            shelf.reserve(other, A=1)
+        with pytest.raises(Superseded):
+            shelf.release(held)
+
+    assert shelf.balances("A") == (10, 3, 0)
+    assert not Reservation.objects.using("inventory").filter(pk=other).exists()

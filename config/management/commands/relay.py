@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from config.celery import app
 from runtime import timers
+from runtime.calls import fence
 from runtime.idempotency.store import prune
 from runtime.messaging import broker, inbox, pruning
 from runtime.messaging.letterbox import fetch_dead
@@ -49,6 +50,7 @@ def timers_of(domain: str) -> list[Timer]:
         Timer(name=f"{domain}.events", every=60.0, run=partial(pruning.prune, using=domain)),
         Timer(name=f"{domain}.sagas", every=0.5, run=partial(_sweep_sagas, domain)),
         Timer(name=f"{domain}.idempotency", every=60.0, run=partial(prune, using=domain)),
+        Timer(name=f"{domain}.fences", every=600.0, run=partial(fence.prune, using=domain)),
         *import_string(f"apps.{domain}.tasks.TIMERS"),
     ]
 

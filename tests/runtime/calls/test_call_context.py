@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from contracts._base import DeadlineExceeded, Unavailable
-from runtime.calls import call, current_call
+from runtime.calls import Lease, call, current_call
 from runtime.calls.local import LocalClient
 from tests.runtime.calls.services import Boxes, Keeps
+
+RUN = UUID(int=1)
 
 
 def test_without_a_limit_a_call_may_take_what_it_wants():
@@ -38,15 +42,15 @@ def test_a_deadline_ends_with_its_block_also_where_the_block_raises():
     assert current_call().deadline is None
 
 
-def test_an_epoch_once_set_stays_until_another_is_set():
-    with call(epoch=3):
+def test_a_lease_once_set_stays_until_another_is_set():
+    with call(lease=Lease(id=RUN, epoch=3)):
         with call(seconds=1.0) as inner:
-            assert inner.epoch == 3
-        with call(epoch=4) as inner:
-            assert inner.epoch == 4
-        assert current_call().epoch == 3
+            assert inner.lease == Lease(id=RUN, epoch=3)
+        with call(lease=Lease(id=RUN, epoch=4)) as inner:
+            assert inner.lease == Lease(id=RUN, epoch=4)
+        assert current_call().lease == Lease(id=RUN, epoch=3)
 
-    assert current_call().epoch is None
+    assert current_call().lease is None
 
 
 def test_a_call_whose_time_is_spent_does_not_run_and_says_so():

@@ -13,6 +13,7 @@ from django.contrib.admin.utils import quote
 from contracts._base import new_id
 from runtime.databases.clock import Now
 from runtime.messaging.models import InboxMessage
+from runtime.saga.models import SagaRun
 from tests.trade import Trade
 
 
@@ -77,7 +78,38 @@ def decision(domain: str, action: str, *, attempts: int) -> Case:
     )
 
 
+def stuck(domain: str) -> UUID:
+    """A process of this domain that stopped at its first step."""
+    run = SagaRun(
+        id=new_id(),
+        definition="orders.place_order",
+        version=1,
+        subject=new_id(),
+        state=SagaRun.NEEDS_ATTENTION,
+        data={},
+        log=[],
+        error="It failed.",
+    )
+    run.save(using=domain, force_insert=True)
+    return run.id
+
+
+def way_on(domain: str, action: str) -> Case:
+    facts = {"process": "orders.place_order", "step": "validate_user"}
+    return Case(
+        f"{domain}/sagarun",
+        action,
+        lambda _: stuck(domain),
+        {"reason": "Looked at."},
+        KEEPERS,
+        {**facts, "error": "It failed."},
+        {**facts, "error": None},
+    )
+
+
 CASES = (
+    *(way_on(domain, "retry-process") for domain in DOMAINS),
+    *(way_on(domain, "undo-process") for domain in DOMAINS),
     *(decision(domain, "replay-event", attempts=0) for domain in DOMAINS),
     *(decision(domain, "discard-event", attempts=6) for domain in DOMAINS),
     Case(

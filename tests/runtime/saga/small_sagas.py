@@ -79,3 +79,23 @@ class Endless(Saga):
     name = "test.endless"
     domain = "orders"
     steps = (Step(name="ask", do=act("ask", "do")), Step(name="send", do=act("send", "do")))
+
+
+class Errand(Saga):
+    """Only forward, and an operator may give it up."""
+
+    name = "test.errand"
+    domain = "orders"
+    steps = (Step(name="send", do=act("send", "do")),)
+    can_be_given_up = True
+
+
+class Hasty(Saga):
+    """Its second step has a deadline of its own."""
+
+    name = "test.hasty"
+    domain = "orders"
+    steps = (
+        Step(name="ask", do=act("ask", "do")),
+        Step(name="hold", do=act("hold", "do"), undo=act("hold", "undo"), deadline=30.0),
+    )

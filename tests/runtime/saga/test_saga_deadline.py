@@ -8,7 +8,7 @@ from django.db import connections
 from contracts._base import Unavailable
 from runtime.saga import store
 from runtime.saga.definition import Unknown, Waiting
-from tests.runtime.saga.small_sagas import Endless
+from tests.runtime.saga.small_sagas import Endless, Hasty
 from tests.together import shift_clock
 
 
@@ -117,3 +117,27 @@ def test_the_deadline_is_counted_from_the_start_by_the_databases_clock(desk):
 
     assert (desk.row(run).deadline_at - desk.row(run).created_at).total_seconds() == pytest.approx(60.0, abs=0.1)
     assert store.claim(run.id, using="orders") is None
+
+
+def test_a_step_has_its_own_deadline_from_when_it_was_come_to(desk):
+    desk.plan["ask.do"] = [Unavailable(), None]
+    desk.plan["hold.do"] = [Waiting(), Waiting()]
+    run = desk.go(desk.begin(Hasty))
+    shift_clock("orders", "40 seconds")
+    assert desk.go_on(run).state == "running"
+    shift_clock("orders", "69 seconds")
+    assert desk.go_on(run).state == "running"
+    shift_clock("orders", "71 seconds")
+
+    run = desk.go_on(run)
+
+    assert (run.state, desk.row(run).refusal["code"]) == ("compensated", "expired")
+    assert desk.tries()[-1] == "hold.undo"
+
+
+def test_a_step_that_is_unknown_is_not_ended_by_its_deadline(desk):
+    desk.plan["hold.do"] = [Unknown(), None]
+    run = desk.go(desk.begin(Hasty))
+    shift_clock("orders", "1 minute")
+
+    assert desk.go_on(run).state == "completed"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from contracts._base import Unavailable
+from runtime.saga import store
 from runtime.saga.definition import Saga, Step, UnknownSaga, definition_of
 from runtime.saga.engine import advance
 from tests.runtime.saga.small_sagas import Endless, Trip, act
@@ -77,3 +80,36 @@ def test_a_run_whose_definition_is_not_here_is_left_for_somebody_who_has_it(desk
         advance(run, budget=1.0)
 
     assert (desk.row(run).state, desk.row(run).step) == ("running", 0)
+
+
+def test_a_step_beyond_the_pivot_can_have_no_deadline_since_nothing_turns_back_there():
+    with pytest.raises(ValueError, match="late can have no deadline"):
+
+        class Wrong(Saga):
+            name = "test.wrong"
+            domain = "orders"
+            steps = (
+                Step(name="pay", do=nothing, pivot=True),
+                Step(name="late", do=act("a", "do"), deadline=1.0),
+            )
+
+
+def test_a_deadline_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="'hold' has a deadline of 0"):
+        Step(name="hold", do=act("hold", "do"), deadline=0)
+
+
+def test_two_processes_of_one_name_and_version_are_refused():
+    with pytest.raises(ValueError, match=r"are both 'test.trip' of version 1"):
+
+        class Impostor(Saga):
+            name = "test.trip"
+            domain = "orders"
+            steps = (Step(name="ask", do=act("ask", "do")),)
+
+    assert definition_of("test.trip", 1) is Trip
+
+
+def test_a_process_is_started_in_the_transaction_of_what_it_is_about(desk):
+    with pytest.raises(store.StartedOutsideTransaction, match=r"test\.trip"):
+        store.start(Trip, subject=uuid4(), data={})

@@ -7,7 +7,7 @@ from django.db import connections, transaction
 from django.db.utils import IntegrityError, OperationalError
 
 from contracts._base import Unavailable
-from runtime.calls import current_call
+from runtime.calls import Lease, current_call
 from runtime.databases.clock import database_time
 from runtime.saga import store
 from runtime.saga.definition import Unknown, Waiting
@@ -175,12 +175,12 @@ def test_when_the_budget_is_spent_what_was_done_is_written_down_and_not_done_aga
 
 
 def test_steps_run_under_the_epoch_of_their_holders_lease(desk):
-    epochs = []
-    desk.plan["ask.do"] = [lambda run: epochs.append(current_call().epoch) or _raise(Unavailable())]
-    desk.plan["hold.do"] = [lambda run: epochs.append(current_call().epoch)]
-    desk.go_on(desk.go(desk.begin()))
+    leases = []
+    desk.plan["ask.do"] = [lambda run: leases.append(current_call().lease) or _raise(Unavailable())]
+    desk.plan["hold.do"] = [lambda run: leases.append(current_call().lease)]
+    run = desk.go_on(desk.go(desk.begin()))
 
-    assert epochs == [1, 2]
+    assert leases == [Lease(id=run.id, epoch=1), Lease(id=run.id, epoch=2)]
 
 
 def test_what_a_step_notes_in_its_data_is_there_after_it_was_parked(desk):

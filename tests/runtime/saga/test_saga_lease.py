@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connections, transaction
 
-from contracts._base import Unavailable
+from contracts._base import Superseded, Unavailable
 from runtime.databases.clock import Now
 from runtime.saga import store, sweeper
 from runtime.saga.models import SagaRun
@@ -231,3 +231,28 @@ def test_a_worker_that_lost_its_lease_says_so_and_goes_on_with_other_work(desk, 
 
 def _take_away(run) -> None:
     SagaRun.objects.using("orders").filter(pk=run.id).update(epoch=run.epoch + 1)
+
+
+# --- Participants ---------------------------------------------------------------------------------------------------
+
+
+def test_a_sleeper_who_is_turned_away_by_whom_he_calls_stops_and_records_nothing(desk):
+    desk.plan["hold.do"] = [Superseded()]
+    run = desk.begin()
+
+    with pytest.raises(LeaseLost, match="as hold says"):
+        desk.go(run)
+
+    row = desk.row(run)
+    assert (row.state, row.step, row.log, row.error) == ("running", 0, [], None)
+    assert desk.tries() == ["ask.do", "hold.do"]
+
+
+def test_who_has_held_it_for_longer_than_the_lease_begins_no_step_more(desk):
+    run = desk.begin()
+    run.lease_until = run.read_at
+
+    with pytest.raises(LeaseLost, match="its lease has run out"):
+        desk.go(run)
+
+    assert desk.tries() == []
