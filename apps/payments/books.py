@@ -18,6 +18,7 @@ from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund,
 from contracts import payments as contract
 from contracts._base import Money
 from contracts.payments import RefundTooLarge
+from runtime.calls.fence import pass_fence
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
 from runtime.idempotency.store import forget_answers
@@ -71,6 +72,7 @@ def begin_charge(key: str, order: Order, *, provider: str, reference: str) -> tu
         intent=Payment.HOLD if order.hold else Payment.CHARGE,
     )
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         is_new = insert_once(payment, using=ALIAS)
         if is_new:
             _attempt(payment, "charge" if reference else "prepare").save(using=ALIAS, force_insert=True)
@@ -84,6 +86,7 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
     late one meets. What has no reference at the provider is voided at once: no money can have moved.
     """
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         mark = Payment(
             key=key,
             order_id=order_id,
@@ -107,6 +110,7 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
 def begin_capture(key: str) -> Payment | None:
     """Want what is held under this key taken. None where no charge was begun."""
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         payment = Payment.objects.using(ALIAS).select_for_update().filter(key=key).first()
         if payment is not None and payment.intent == Payment.HOLD:
             payment.intent = Payment.CHARGE
@@ -209,6 +213,7 @@ def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: st
     Raises RefundTooLarge, also for a payment of which nothing was captured.
     """
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         current = _locked(payment)
         known = Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()
         if known is not None:

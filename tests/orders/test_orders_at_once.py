@@ -10,9 +10,10 @@ import pytest
 from apps.orders import repository
 from apps.orders.aggregate import OrderAggregate, WrongStatus
 from apps.orders.sagas import CancelOrder, ReturnOrder
-from apps.payments import service as payments_service
+from apps.payments import asking
+from apps.payments.sandbox import Sandbox
+from apps.payments.service import SERVICE
 from runtime.eventstore.store import VersionConflict
-from runtime.resilience import Bulkhead
 from runtime.saga import sweeper
 from runtime.saga.models import SagaRun
 from tests.payments.provider import Provider
@@ -20,10 +21,10 @@ from tests.together import kinds, together
 
 
 @pytest.fixture
-def roomy(monkeypatch):
+def roomy(monkeypatch, settings):
     """Room for all to wait for the provider at once: what is looked at here is something else."""
-    payments = payments_service.SERVICE
-    monkeypatch.setitem(payments.__dict__, "_waiting", Bulkhead(name="the provider", places=50))
+    settings.PROVIDER_WAITERS = 50
+    monkeypatch.setitem(SERVICE.__dict__, "_provider", asking.Provider(Sandbox()))
 
 
 def is_whole(shop, order_id: UUID) -> bool:
@@ -123,7 +124,7 @@ def test_a_cancel_that_races_the_placing_ends_cancelled_with_nothing_kept(commit
 def provider(monkeypatch, settings) -> Provider:
     """Payments ask a provider of the tests' own."""
     provider = Provider()
-    monkeypatch.setitem(payments_service.SERVICE.__dict__, "_gateway", provider)
+    monkeypatch.setitem(SERVICE.__dict__, "_provider", asking.Provider(provider))
     return provider
 
 
