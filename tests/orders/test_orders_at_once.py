@@ -186,6 +186,24 @@ def test_one_return_taken_in_five_times_at_once_is_refunded_once(committed, shop
     assert shop.moved(order.id) == [("capture", "30.00"), ("refund", "10.00")]
 
 
+def test_of_one_who_ships_and_one_who_cancels_at_once_one_has_his_way_and_the_money_goes_with_it(
+    committed, shop, roomy, settings
+):
+    settings.PAYMENT_CAPTURE = "shipment"
+    shop.product()
+    for _ in range(5):
+        order = shop.place().order
+
+        answers = together(partial(shop.ship, order.id), partial(shop.cancel, order.id))
+
+        assert kinds(answers) == ["Order", "WrongStatus"]
+        ended = shop.order(order.id).status
+        if ended == "shipped":
+            assert shop.moved(order.id) == [("capture", "10.00")]
+        else:
+            assert (ended, shop.moved(order.id), shop.reservation(order.id)) == ("cancelled", [], "closed")
+
+
 # --- Deciding anew --------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +17,8 @@ from runtime.saga import attention, store
 from runtime.saga.engine import advance
 from runtime.saga.models import SagaRun
 from tests.payments.provider import Provider
-from tests.together import kinds, together
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -158,19 +158,3 @@ def test_a_setting_that_changes_later_changes_no_order_that_is_there(shop, setti
     assert shop.stream(held.id)[2:] == ["OrderPacked", "OrderShipped"]
     assert shop.stream(taken.id)[2:] == ["OrderShipped"]
     assert shop.moved(held.id) == shop.moved(taken.id) == [("capture", "10.00")]
-
-
-def test_of_one_who_ships_and_one_who_cancels_at_once_one_has_his_way(committed, shop, settings):
-    settings.PROVIDER_WAITERS = 50
-    shop.product()
-    for _ in range(5):
-        order = shop.place().order
-
-        answers = together(partial(shop.ship, order.id), partial(shop.cancel, order.id))
-
-        assert kinds(answers) == ["Order", "WrongStatus"]
-        ended = shop.order(order.id).status
-        if ended == "shipped":
-            assert shop.moved(order.id) == [("capture", "10.00")]
-        else:
-            assert (ended, shop.moved(order.id), shop.reservation(order.id)) == ("cancelled", [], "closed")
