@@ -23,7 +23,7 @@ from tests.together import kinds, together
 def roomy(monkeypatch):
     """Room for all to wait for the provider at once: what is looked at here is something else."""
     payments = payments_service.SERVICE
-    monkeypatch.setitem(payments.__dict__, "_waiting", Bulkhead(name="the provider", places=50))
+    monkeypatch.setitem(payments._provider.__dict__, "waiting", Bulkhead(name="the provider", places=50))
 
 
 def is_whole(shop, order_id: UUID) -> bool:
@@ -123,7 +123,7 @@ def test_a_cancel_that_races_the_placing_ends_cancelled_with_nothing_kept(commit
 def provider(monkeypatch, settings) -> Provider:
     """Payments ask a provider of the tests' own."""
     provider = Provider()
-    monkeypatch.setitem(payments_service.SERVICE.__dict__, "_gateway", provider)
+    monkeypatch.setattr(payments_service.SERVICE._provider, "gateway", provider)
     return provider
 
 
