@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from apps.payments import books, queries
+from apps.payments import books, queries, refunds
 from apps.payments.asking import Provider
 from apps.payments.gateways import Gateway
 from apps.payments.models import Payment, Refund
@@ -93,7 +93,7 @@ class Payments(Listening):
         What operators wrote about this user's refunds, in words, is forgotten. The money's books stay. Called inside
         the inbox's transaction.
         """
-        books.forget_reasons(user_id)
+        refunds.forget_reasons(user_id)
 
     # --- From outside -----------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Payments(Listening):
 
     def retry_refunds(self) -> bool:
         """Ask again for the refunds that are owed and due. Whether there may be more."""
-        due = books.take_due_refunds(limit=20)
+        due = refunds.take_due_refunds(limit=20)
         for refund in due:
             try:
                 self._provider.give_back(refund)
@@ -158,7 +158,7 @@ class Payments(Listening):
         return len(due) == 20
 
     def _refund(self, payment: Payment, *, key: str, amount: Money, reason: str) -> Refund:
-        refund, is_new = books.begin_refund(payment, key=key, amount=amount, reason=reason)
+        refund, is_new = refunds.begin_refund(payment, key=key, amount=amount, reason=reason)
         assert refund is not None, "an amount was given"
         return self._provider.give_back(refund, asked_before=not is_new)
 
@@ -198,7 +198,7 @@ def _as_contract(payment: Payment) -> contract.Payment:
         amount=payment.money,
         status=status,
         reason=payment.reason,
-        refunded=books.refunded(payment) if payment.intent == Payment.VOID else Money.zero(payment.currency),
+        refunded=refunds.refunded(payment) if payment.intent == Payment.VOID else Money.zero(payment.currency),
         created_at=payment.created_at,
     )
 
