@@ -124,11 +124,11 @@ class Provider:
             number = 0 if begun else books.begin_attempt(payment, "prepare")
             try:
                 self._require_ours(payment)
-                reference = self.gateway.prepare(_charge(payment, number), timeout=_timeout())
+                answer = self.gateway.prepare(_charge(payment, number), timeout=_timeout())
             except ProviderSilent as silence:
                 return self._silent(payment, "prepare", silence)
             crashpoint("pay.after_prepare_before_record")
-        return books.record_reference(payment, reference)
+        return books.record_reference(payment, answer)
 
     def _inquire(self, payment: Payment) -> Payment:
         """Where it was never confirmed, the charge is sent again under its key: that is no second charge."""

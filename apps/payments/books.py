@@ -135,13 +135,17 @@ def record_silence(payment: Payment, action: str, outcome: str) -> Payment:
     return current
 
 
-def record_reference(payment: Payment, reference: str) -> Payment:
-    """The provider has its object of the charge. From now on it is asked by this reference; the first one stays."""
+def record_reference(payment: Payment, answer: gateways.Answer) -> Payment:
+    """
+    The provider has its object of the charge. From now on it is asked by this reference; the first one stays. Raises
+    WrongAmount as record_answer does.
+    """
+    _require_amount(payment, "prepare", answer)
     with transaction.atomic(using=ALIAS):
         current = locked(payment)
-        close_attempt(current, "prepare", "prepared")
+        close_attempt(current, "prepare", answer.state)
         if not current.reference:
-            current.reference = reference
+            current.reference = answer.reference
             current.save(using=ALIAS, update_fields=["reference"])
     return current
 
@@ -159,9 +163,7 @@ def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Pay
 
     Raises WrongAmount where it is of another amount: nothing is booked, and the payment is marked for a person.
     """
-    if answer.amount != payment.money:
-        _mark_wrong(payment, action)
-        raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
+    _require_amount(payment, action, answer)
     with transaction.atomic(using=ALIAS):
         current = locked(payment)
         close_attempt(current, action, answer.state)
@@ -253,13 +255,16 @@ def _void(payment: Payment) -> None:
     publish(event(contract.PaymentVoided, payment), using=ALIAS)
 
 
-def _mark_wrong(payment: Payment, action: str) -> None:
-    """The outcome is unknown, and the reason says why a person has to look."""
+def _require_amount(payment: Payment, action: str, answer: gateways.Answer) -> None:
+    """Where it is another one, the outcome is unknown, and the reason says why a person has to look."""
+    if answer.amount == payment.money:
+        return
     with transaction.atomic(using=ALIAS):
         current = locked(payment)
         close_attempt(current, action, WRONG_AMOUNT)
         status = contract.UNKNOWN if current.status == Payment.PROCESSING else current.status
         set_status(current, status, reason=WRONG_AMOUNT)
+    raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
 
 
 def post(movement: Movement, *, debit: str, credit: str) -> None:
