@@ -32,10 +32,10 @@ def stripe_settings(environ: Mapping[str, str], *, in_use: bool) -> StripeSettin
     """Raises BadStripeSetting; where Stripe is not in use, nothing is looked at."""
     if not in_use:
         return StripeSettings(secret_key="", webhook_secrets=(), api_base=API_BASE)
-    key = environ.get("STRIPE_SECRET_KEY", "")
+    key = environ.get("STRIPE_API_KEY", "")
     if not re.fullmatch(r"(sk|rk)_(test|live)_[A-Za-z0-9]+", key):
         wanted = "with PAYMENT_PROVIDER=stripe it is a secret key of Stripe's, as in sk_test_ and letters"
-        raise BadStripeSetting("STRIPE_SECRET_KEY", _shown(key), wanted)
+        raise BadStripeSetting("STRIPE_API_KEY", _shown(key), wanted)
     return StripeSettings(secret_key=key, webhook_secrets=_webhook_secrets(environ), api_base=_api_base(environ))
 
 

@@ -64,7 +64,7 @@ class Stripe:
 
     def __init__(self) -> None:
         self._client = stripe.StripeClient(
-            settings.STRIPE_SECRET_KEY,
+            settings.STRIPE_API_KEY,
             base_addresses={"api": settings.STRIPE_API_BASE},
             http_client=PooledClient(places=settings.PROVIDER_WAITERS),
             max_network_retries=0,

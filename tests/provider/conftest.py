@@ -21,7 +21,7 @@ def ear(provider: RunningProvider) -> Iterator[Ear]:
 
 def pay_with(settings: Any, provider: RunningProvider) -> Payments:
     settings.PAYMENT_PROVIDER = "stripe"
-    settings.STRIPE_SECRET_KEY = "sk_test_thetesters"
+    settings.STRIPE_API_KEY = "sk_test_thetesters"
     settings.STRIPE_WEBHOOK_SECRETS = (SECRET,)
     settings.STRIPE_API_BASE = provider.url
     settings.PROVIDER_TIMEOUT = 0.8
