@@ -29,8 +29,8 @@ RETURNING id, lease_until, deadline_at, due_at, clock_now()
 """
 
 _CLAIM = """
-UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %s
-WHERE id = %s AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
+UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s
+WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
           deadline_at, step_at, attempts, due_at, error, traceparent, clock_now() AS read_at
 """
@@ -44,7 +44,7 @@ WHERE id = %(id)s AND epoch = %(epoch)s
 """
 
 _TAKE = """
-UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id
+UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id, epoch
 """
 
 
@@ -90,11 +90,14 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
     )
 
 
-def claim(run_id: UUID, *, using: str) -> Run | None:
-    """Take over a run that nobody holds. None where somebody does, or it has ended."""
+def claim(run_id: UUID, *, using: str, after: int | None = None) -> Run | None:
+    """
+    Take over a run that nobody holds. None where somebody does, or it has ended; or where its last holder was another
+    one than ``after``: then whoever asks for this has heard of it too late.
+    """
     with connections[using].cursor() as cursor:
-        parameters: list[Any] = [LEASE, run_id]
-        cursor.execute(_CLAIM, parameters)
+        told: dict[str, Any] = {"lease": LEASE, "id": run_id, "after": after}
+        cursor.execute(_CLAIM, told)
         row = cursor.fetchone()
         if row is None:
             return None
@@ -139,8 +142,11 @@ def wake(saga: type[Saga], *, subject: UUID) -> None:
     ).update(due_at=Now())
 
 
-def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
-    """Runs that are due and that nobody holds. Each is not due again for a while: whoever is nudged claims it."""
+def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[tuple[UUID, int]]:
+    """
+    Runs that are due and that nobody holds, each with the epoch of its last holder. Each is not due again for a while:
+    whoever is nudged claims it.
+    """
     free = Q(lease_until=None) | Q(lease_until__lte=Now())
     due = (
         SagaRun.objects.using(using)
@@ -151,7 +157,7 @@ def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
     with connections[using].cursor() as cursor:
         parameters: list[Any] = [nudge_again, list(due)]
         cursor.execute(_TAKE, parameters)
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:

@@ -10,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from tests.provider.journal import Read, read
-
 from runtime.embedded.placement import discard
+from tests.provider.journal import Read, read
 from tests.shop import ROOT, Shop, wait_until
 
 API_KEY = "sk_test_the_testers_own"
