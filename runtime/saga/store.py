@@ -30,7 +30,8 @@ RETURNING id, lease_until, deadline_at, due_at, clock_now()
 
 _CLAIM = """
 UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s
-WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
+WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating')
+      AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
           deadline_at, step_at, attempts, due_at, error, traceparent, clock_now() AS read_at
 """

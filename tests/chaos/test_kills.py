@@ -70,7 +70,7 @@ def test_whoever_dies_there_each_order_ends_once_and_legally(house: House, dice,
 
 
 def _kill(house: House, point: str, dice: random.Random) -> None:
-    """Until so many more have died there. Fails where that takes too long: a point that nobody passes proves nothing."""
+    """Until so many more have died there. Fails where that takes too long: a point nobody passes proves nothing."""
     wanted, end = house.deaths(point) + KILLS, time.monotonic() + WITHIN
     while (died := house.deaths(point)) < wanted:
         house.arm(point, dice.randint(1, 12))
