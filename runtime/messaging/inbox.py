@@ -60,8 +60,9 @@ RETURNING attempts
 
 _NOTE = f"INSERT INTO messaging_inboxmessage ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (event_id) DO NOTHING"
 
-# An event is found by its id. "Neither handled nor parked" is therefore asked of both at once: asked of each column, it
-# is the condition of the indexes of open rows, and PostgreSQL was seen to read one of those from end to end instead.
+# An event is found by its id, and those that wait for it by their aggregate. Conditions on several columns are therefore
+# asked of them together: asked one by one, they are those of the index of all that is due, and PostgreSQL was seen to read
+# that one from end to end instead.
 
 # Only whoever was nudged for this very attempt: a nudge that killed its worker and comes again finds a higher number.
 _CLAIM = """
@@ -88,7 +89,7 @@ WITH moved AS (
 ), next AS (
     UPDATE messaging_inboxmessage SET due_at = clock_now()
     WHERE source = %(source)s AND subject = %(subject)s AND after = %(sequence)s AND event_id <> %(event_id)s
-      AND handled_at IS NULL AND parked_at IS NULL AND due_at IS NULL AND EXISTS (SELECT 1 FROM handled)
+      AND handled_at IS NULL AND COALESCE(parked_at, due_at) IS NULL AND EXISTS (SELECT 1 FROM handled)
     RETURNING event_id, attempts
 )
 SELECT (SELECT count(*) FROM handled), next.event_id, next.attempts FROM (SELECT 1) AS one LEFT JOIN next ON true
