@@ -60,9 +60,9 @@ RETURNING attempts
 
 _NOTE = f"INSERT INTO messaging_inboxmessage ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (event_id) DO NOTHING"
 
-# An event is found by its id, and those that wait for it by their aggregate. Conditions on several columns are therefore
-# asked of them together: asked one by one, they are those of the index of all that is due, and PostgreSQL was seen to read
-# that one from end to end instead.
+# An event is found by its id, and those that wait for it by their aggregate. Conditions on several columns are asked of
+# them together: asked one by one, they are those of the index of all that is due, and PostgreSQL was seen to read that
+# one from end to end instead.
 
 # Only whoever was nudged for this very attempt: a nudge that killed its worker and comes again finds a higher number.
 _CLAIM = """
