@@ -78,6 +78,7 @@ def test_an_event_and_what_waits_for_it_are_found_without_reading_all_that_are_o
 
 def test_one_look_a_second_at_the_databases_is_enough_for_all_tasks(world, monkeypatch):
     monkeypatch.setattr(celery, "_next_look", 0.0)
+    monkeypatch.setattr(celery, "_LOOK_EVERY", 60.0)
     assert take_in(event())
 
     # Whether Django has asked the connection if it still answers, since it was last told to.
