@@ -44,6 +44,11 @@ SET state = %(state)s, step = %(step)s, step_at = %(step_at)s, inquiring = %(inq
 WHERE id = %(id)s AND epoch = %(epoch)s
 """
 
+_WAKE = """
+UPDATE saga_sagarun SET due_at = clock_now()
+WHERE definition = %s AND subject = %s AND state IN ('running', 'compensating')
+"""
+
 _TAKE = """
 UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id, epoch
 """
@@ -138,9 +143,8 @@ def save(run: Run, *, using: str, wait: float = 0.0, release: bool = True) -> No
 
 def wake(saga: type[Saga], *, subject: UUID) -> None:
     """Have a run looked at now: what it waits for may have happened. Quiet where there is none."""
-    SagaRun.objects.using(saga.domain).filter(
-        definition=saga.name, subject=subject, state__in=SagaRun.UNFINISHED
-    ).update(due_at=Now())
+    with connections[saga.domain].cursor() as cursor:
+        cursor.execute(_WAKE, [saga.name, subject])
 
 
 def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[tuple[UUID, int]]:
