@@ -13,7 +13,7 @@ MANAGE := $(PYTHON_IN_VENV) manage.py
 IF_STATE := if [ ! -e "$${STATE_DIR:-var}" ]; then echo "Nothing was started here."; else scripts/setup.sh run &&
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Start everything, place real orders, show what happened, stay up (ONCE=1: stop after the table)
 	@$(MANAGE) demo $(if $(filter-out 0,$(ONCE)),--once)
