@@ -234,6 +234,17 @@ def test_nobody_is_followed_elsewhere_with_our_key(counter, provider):
 
 
 @pytest.mark.django_db
+def test_an_answer_without_end_is_not_read_to_its_end(counter):
+    counter.charge("pm_fault_flood")
+
+    def floods():
+        return [one["words"]["sent"] for one in counter.provider.asked(counter.row.reference) if one["verb"] == ""]
+
+    wait_until(floods)
+    assert floods()[0] < 16 * 1024 * 1024
+
+
+@pytest.mark.django_db
 def test_what_the_provider_is_told_is_a_key_and_an_order_and_nobodys_name(counter):
     counter.charge()
     counter.void()

@@ -49,13 +49,22 @@ def settled(counter):
     return counter
 
 
-def test_a_hundred_copies_of_one_event_are_looked_into_once_and_capture_once(settled):
+def test_a_hundred_copies_of_one_event_capture_once(settled):
     body = event(settled)
     for _ in range(100):
         announce(settled, body)
 
     assert (settled.moved, settled.told) == ([("capture", "25.00")], ["PaymentCaptured"])
     assert (taken_in(), look_ups(settled)) == (1, 1)
+
+
+def test_a_hundred_copies_of_one_event_are_one_question(counter):
+    counter.charge(capture=False)
+    body = event(counter, kind="payment_intent.amount_capturable_updated")
+    for _ in range(100):
+        announce(counter, body)
+
+    assert (taken_in(), look_ups(counter)) == (1, 1)
 
 
 def test_an_event_is_not_believed(counter):
