@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
-from tests.provider.journal import Read
-
 from tests.chaos.buyers import KEEP, Buyers, Wish
 from tests.chaos.house import House
+from tests.provider.journal import Read
+from tests.shop import OPERATOR
 
 DECLINED = {
     "pm_card_chargeDeclined": "payment_declined",
@@ -25,6 +25,7 @@ def all_is_well(house: House, buyers: Buyers, sku: str, *, stock: int) -> Counte
     ends: Counter[str] = Counter()
     units = 0
     money = house.money()
+    house.shop.operator = house.shop.sign_in(OPERATOR)
     for wish in buyers.wishes:
         order = house.shop.order(wish.order_id)
         ends[order["status"]] += 1
@@ -59,7 +60,7 @@ def _of_one(money: Read, wish: Wish, order: dict) -> list[str]:
         found.append(f"{money.intents[key]} charges, captured {captured.count} and refunded {refunded.count} times")
     if wish.method in DECLINED and order.get("reason") not in {DECLINED[wish.method], "cancelled"}:
         found.append(f"its reason is {order.get('reason')}")
-    if wish.answers[0].status == 201 and "confirmed" not in {status} and wish.then == KEEP:
+    if wish.answer and wish.answer.status == 201 and status != "confirmed" and wish.then == KEEP:
         found.append("its buyer was told that it is confirmed")
     return found
 

@@ -12,10 +12,11 @@ from typing import Self
 
 from runtime.embedded.placement import discard
 from tests.provider.journal import Read, read
-from tests.shop import ROOT, Shop, wait_until
+from tests.shop import OPERATOR, ROOT, Shop, wait_until
 
 API_KEY = "sk_test_TheTestersOwn"
 SECRET = "whsec_the_testers_own_secret"
+STOCK = 1_000_000
 DOMAINS = ("users", "inventory", "payments", "orders")
 
 # Two processes that place orders, so that one can sleep while the other goes on.
@@ -66,6 +67,11 @@ class House:
         self._provider.wait()
         discard(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def product(self) -> str:
+        """The sku of a new product, with more of it than anybody will buy."""
+        self.shop.operator = self.shop.sign_in(OPERATOR)
+        return self.shop.product(stock=STOCK)
 
     # --- Faults -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.buyers import CANCEL_AT_ONCE, CANCEL_LATER, KEEP, Buyers, Wish
 from tests.chaos.checks import all_is_well
 from tests.chaos.conftest import FULL
-from tests.chaos.house import House
+from tests.chaos.house import STOCK, House
 from tests.shop import wait_until
 
 KILLS = 20 if FULL else 1
@@ -54,7 +54,7 @@ def endless(dice: random.Random) -> Iterator[Wish]:
 
 @pytest.mark.parametrize("points", [(point,) for point in POINTS] if FULL else [SLICE], ids="+".join)
 def test_whoever_dies_there_each_order_ends_once_and_legally(house: House, dice, points: tuple[str, ...]) -> None:
-    sku = house.shop.product(stock=1_000_000)
+    sku = house.product()
     buyers = Buyers(house.shop, sku, at_once=AT_ONCE)
     buying = buyers.keep_buying(endless(dice))
     try:
@@ -66,7 +66,7 @@ def test_whoever_dies_there_each_order_ends_once_and_legally(house: House, dice,
         buyers.stop(buying)
     house.await_quiet()
 
-    all_is_well(house, buyers, sku, stock=1_000_000)
+    all_is_well(house, buyers, sku, stock=STOCK)
 
 
 def _kill(house: House, point: str, dice: random.Random) -> None:

@@ -11,7 +11,7 @@ from tests.chaos.buyers import Buyers
 from tests.chaos.checks import all_is_well
 from tests.chaos.commits import LossyCommits
 from tests.chaos.conftest import FULL
-from tests.chaos.house import House
+from tests.chaos.house import STOCK, House
 from tests.chaos.test_kills import endless
 from tests.shop import wait_until
 
@@ -29,7 +29,7 @@ def test_commits_whose_answer_is_lost_lose_and_double_nothing(tmp_path: Path, di
             lossy = url.replace(f":{urlsplit(url).port}/", f":{proxy.port}/")
             (tmp_path / "house").mkdir()
             with House(tmp_path / "house", DATABASE_URL=lossy, CI="1") as house:
-                sku = house.shop.product(stock=1_000_000)
+                sku = house.product()
                 buyers = Buyers(house.shop, sku, at_once=10)
                 buying = buyers.keep_buying(endless(dice))
                 try:
@@ -41,7 +41,7 @@ def test_commits_whose_answer_is_lost_lose_and_double_nothing(tmp_path: Path, di
                     buyers.stop(buying)
                 house.await_quiet()
 
-                all_is_well(house, buyers, sku, stock=1_000_000)
+                all_is_well(house, buyers, sku, stock=STOCK)
     finally:
         server.stop()
         discard(tmp_path)

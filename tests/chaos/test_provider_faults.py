@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.chaos.buyers import CANCEL_AT_ONCE, CANCEL_LATER, KEEP, Buyers, Wish
 from tests.chaos.checks import all_is_well
 from tests.chaos.conftest import FULL
-from tests.chaos.house import House
+from tests.chaos.house import STOCK, House
 
 ORDERS = 200 if FULL else 6
 AT_ONCE = 24 if FULL else 12
@@ -27,7 +27,7 @@ FAULTS = {
 
 
 def test_whatever_the_provider_does_each_order_ends_paid_once_or_not_at_all(house: House, dice) -> None:
-    sku = house.shop.product(stock=100_000)
+    sku = house.product()
     wishes: list[Wish] = []
     for method, then in FAULTS.values():
         wishes += [Wish(method=method, then=then, units=dice.randint(1, 3)) for _ in range(ORDERS)]
@@ -37,6 +37,6 @@ def test_whatever_the_provider_does_each_order_ends_paid_once_or_not_at_all(hous
     buyers.buy(wishes)
     house.await_quiet()
 
-    ends = all_is_well(house, buyers, sku, stock=100_000)
+    ends = all_is_well(house, buyers, sku, stock=STOCK)
     kept = sum(then == KEEP and method != "pm_card_chargeDeclined" for method, then in FAULTS.values())
     assert ends == {"confirmed": kept * ORDERS, "cancelled": (len(FAULTS) - kept) * ORDERS}

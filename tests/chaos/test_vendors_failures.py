@@ -11,13 +11,12 @@ from uuid import uuid4
 
 from tests.chaos.buyers import Buyers, Wish
 from tests.chaos.checks import all_is_well
-from tests.chaos.house import House
-from tests.shop import wait_until
+from tests.chaos.house import STOCK, House
+from tests.shop import OPERATOR, wait_until
 
 
 def test_five_completions_at_once_of_each_of_ten_orders_are_ten_charges_and_thirty_units(house: House) -> None:
-    shop, token = house.shop, house.shop.customer()
-    sku = shop.product(stock=1_000)
+    shop, token, sku = house.shop, house.shop.customer(), house.product()
     keys = [str(uuid4()) for _ in range(10)]
     asks = [partial(shop.place, token, {sku: 3}, key=key) for key in keys for _ in range(5)]
 
@@ -33,13 +32,14 @@ def test_five_completions_at_once_of_each_of_ten_orders_are_ten_charges_and_thir
     charges = [(money.intents[f"{each}:charge"], money.captures[f"{each}:charge"].count) for each in ids]
     assert charges == [(1, 1)] * 10
     assert {shop.order(each)["status"] for each in ids} == {"confirmed"}
-    assert shop.stock(sku) == {"onHand": 1000, "reserved": 30, "available": 970, "sold": 0}
+    assert shop.stock(sku) == {"onHand": STOCK, "reserved": 30, "available": STOCK - 30, "sold": 0}
 
 
 def test_fifty_buyers_of_ten_units_buy_ten_in_each_of_six_rounds(house: House) -> None:
     shop = house.shop
     tokens = [shop.customer() for _ in range(50)]
     for _ in range(6):
+        shop.operator = shop.sign_in(OPERATOR)
         sku = shop.product(stock=10)
 
         answers = shop.together(*[partial(shop.place, token, {sku: 1}) for token in tokens])
@@ -58,7 +58,7 @@ def test_fifty_buyers_of_ten_units_buy_ten_in_each_of_six_rounds(house: House) -
 
 
 def test_a_kill_while_sixteen_payments_are_in_flight_leaves_no_order_confirmed_and_unpaid(house: House) -> None:
-    sku = house.shop.product(stock=1_000)
+    sku = house.product()
     buyers = Buyers(house.shop, sku, at_once=16)
     buying = threading.Thread(target=buyers.buy, args=([Wish(method="pm_fault_unknown_10s") for _ in range(16)],))
     question = "SELECT count(*) FROM payments_payment WHERE status IN ('processing', 'unknown')"
@@ -69,5 +69,5 @@ def test_a_kill_while_sixteen_payments_are_in_flight_leaves_no_order_confirmed_a
     buying.join()
     house.await_quiet()
 
-    ends = all_is_well(house, buyers, sku, stock=1_000)
+    ends = all_is_well(house, buyers, sku, stock=STOCK)
     assert ends == {"confirmed": 16}
