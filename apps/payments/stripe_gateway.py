@@ -194,7 +194,8 @@ def _asking(timeout: float) -> Iterator[None]:
             yield
     except stripe.StripeError as error:
         level = logging.ERROR if error.http_status in {400, 401, 403, 404} else logging.INFO
-        log.log(level, "stripe answered %s: %s", error.http_status, error.user_message)
+        # Not its words: they may repeat what a customer wrote, or a part of our key.
+        log.log(level, "stripe: %s %s %s %s", type(error).__name__, error.http_status, error.code, error.request_id)
         raise ProviderSilent(f"{type(error).__name__} {error.http_status or ''}".strip()) from error
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ProviderSilent(f"the answer cannot be understood: {type(error).__name__} {error}") from error
