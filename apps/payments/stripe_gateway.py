@@ -32,7 +32,7 @@ from apps.payments.gateways import (
     RefundAnswer,
     Repayment,
 )
-from apps.payments.stripe_answers import amount_of, entry_of_capture, entry_of_refund, in_minor_units, read_money
+from apps.payments.stripe_answers import amount_of, entry_of_capture, entry_of_refund, id_of, in_minor_units, read_money
 from apps.payments.stripe_client import PooledClient, within
 from apps.payments.stripe_webhooks import read_webhook
 from contracts._base import Money
@@ -86,9 +86,11 @@ class Stripe:
         with _asking(timeout):
             options = _under(charge.key, "prepare", charge.number)
             made = _insist(lambda: self._client.payment_intents.create(wanted, options))
+            if made["metadata"]["key"] != charge.key:
+                raise ProviderSilent(f"asked for {charge.key}, it answers with {made['metadata']['key']!r}")
             return Answer(
                 state=PREPARED,
-                reference=str(made["id"]),
+                reference=id_of(made, "pi"),
                 amount=amount_of(made, "amount"),
                 refunded=Money.zero(charge.amount.currency),
             )
@@ -275,4 +277,4 @@ def _refund_answer(refund: dict[str, Any]) -> RefundAnswer:
     state = REFUND_STATES.get(refund["status"])
     if state is None:
         raise ProviderSilent(f"refund {refund['id']} is {refund['status']!r}, which nobody here understands")
-    return RefundAnswer(state=state, reference=str(refund["id"]), amount=amount_of(refund, "amount"))
+    return RefundAnswer(state=state, reference=id_of(refund, "re"), amount=amount_of(refund, "amount"))
