@@ -84,8 +84,7 @@ def read(environ: Mapping[str, str]) -> Environment:
     run: Mapping[str, Any] = read_run(folder) or {}
     own = _own_secrets(environ, folder)
     secret_key = own["SECRET_KEY"]
-    hosted = _domains(environ)
-    provider = _choice(environ, "PAYMENT_PROVIDER", ("sandbox", "stripe"))
+    hosted, provider = _domains(environ), _choice(environ, "PAYMENT_PROVIDER", ("sandbox", "stripe"))
     databases = {domain: _runtime_url(environ, run, domain, secret_key) for domain in DOMAINS}
     admins = {domain: _admin_url(environ, domain) for domain in DOMAINS}
     return Environment(

@@ -69,10 +69,7 @@ class PaymentMoment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovementAudit:
-    """
-    Money that moved, as our books have it. ``kind`` is capture or refund; with ``reference`` it names the movement at
-    the provider.
-    """
+    """Money that moved, as our books have it. Its ``kind``, capture or refund, and ``reference`` name it there."""
 
     reference: str
     kind: str
@@ -159,11 +156,7 @@ class ChargeFailed(Rejected):
 
 
 class PaymentClosed(Rejected):
-    """
-    This payment was undone, so it cannot be charged.
-
-    Also where the provider let an authorisation lapse before it was captured.
-    """
+    """This payment was undone, or what was held has lapsed, so it cannot be charged."""
 
     code: ClassVar[str] = "payment_closed"
 

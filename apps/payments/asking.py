@@ -60,13 +60,15 @@ class Provider:
         return self._finish(payment)
 
     def look_again(self, payment: Payment) -> Payment:
-        """Something may have happened to a payment, whatever we think of it: find out, and do what follows."""
-        if payment.status in {contract.VOIDED, contract.FAILED, contract.AUTHORIZED} and payment.reference:
-            payment = self._ask(payment, "inquire", self.gateway.look_up)
-        payment = self.converge(payment)
-        for refund in refunds.owed_refunds(payment):
-            self.give_back(refund)
-        return payment
+        """
+        Something may have happened to a payment, whatever we think of it: find out, and do what follows. The refunds
+        that it owes are not hurried: each that fails is announced, and they have a timer of their own.
+        """
+        if payment.status in Payment.OPEN:
+            return self.converge(payment)
+        if payment.status in {contract.CAPTURED, contract.REFUNDED} or not payment.reference:
+            return payment
+        return self._finish(self._ask(payment, "inquire", self.gateway.look_up))
 
     def give_back(self, refund: Refund, *, asked_before: bool = True) -> Refund:
         """Ask the provider for a refund that is owed. Silent: it stays owed, and is asked for again."""

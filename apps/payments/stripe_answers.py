@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,6 +34,13 @@ def read_money(units: object, currency: object) -> Money:
     if currency.upper() in NOT_HUNDREDTHS:
         raise ValueError(f"{currency} is not counted in hundredths")
     return Money(Decimal(units).scaleb(-2), currency.upper())
+
+
+def id_of(row: Mapping[str, Any], prefix: str) -> str:
+    """Stripe's own name of it. Raises ValueError for what is none: it goes into addresses and books."""
+    if not isinstance(row["id"], str) or not re.fullmatch(rf"{prefix}_[A-Za-z0-9_]{{1,200}}", row["id"]):
+        raise ValueError("that is no id")
+    return row["id"]
 
 
 def amount_of(row: Mapping[str, Any], field: str) -> Money:

@@ -5,6 +5,7 @@ shared with a forked process, following nobody elsewhere and reading no more tha
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ import urllib3
 
 # It would tell of this machine, and leave a file in somebody's home for that.
 stripe.enable_telemetry = False
+# It would write down each question, and what it is told in words.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes. A page of a hundred entries is a tenth of it."""

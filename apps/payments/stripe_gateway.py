@@ -32,7 +32,7 @@ from apps.payments.gateways import (
     RefundAnswer,
     Repayment,
 )
-from apps.payments.stripe_answers import amount_of, entry_of_capture, entry_of_refund, in_minor_units, read_money
+from apps.payments.stripe_answers import amount_of, entry_of_capture, entry_of_refund, id_of, in_minor_units, read_money
 from apps.payments.stripe_client import PooledClient, within
 from apps.payments.stripe_webhooks import read_webhook
 from contracts._base import Money
@@ -86,9 +86,11 @@ class Stripe:
         with _asking(timeout):
             options = _under(charge.key, "prepare", charge.number)
             made = _insist(lambda: self._client.payment_intents.create(wanted, options))
+            if made["metadata"]["key"] != charge.key:
+                raise ProviderSilent(f"asked for {charge.key}, it answers with {made['metadata']['key']!r}")
             return Answer(
                 state=PREPARED,
-                reference=str(made["id"]),
+                reference=id_of(made, "pi"),
                 amount=amount_of(made, "amount"),
                 refunded=Money.zero(charge.amount.currency),
             )
@@ -194,7 +196,8 @@ def _asking(timeout: float) -> Iterator[None]:
             yield
     except stripe.StripeError as error:
         level = logging.ERROR if error.http_status in {400, 401, 403, 404} else logging.INFO
-        log.log(level, "stripe answered %s: %s", error.http_status, error.user_message)
+        # Not its words: they may repeat what a customer wrote, or a part of our key.
+        log.log(level, "stripe: %s %s %s %s", type(error).__name__, error.http_status, error.code, error.request_id)
         raise ProviderSilent(f"{type(error).__name__} {error.http_status or ''}".strip()) from error
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ProviderSilent(f"the answer cannot be understood: {type(error).__name__} {error}") from error
@@ -274,4 +277,4 @@ def _refund_answer(refund: dict[str, Any]) -> RefundAnswer:
     state = REFUND_STATES.get(refund["status"])
     if state is None:
         raise ProviderSilent(f"refund {refund['id']} is {refund['status']!r}, which nobody here understands")
-    return RefundAnswer(state=state, reference=str(refund["id"]), amount=amount_of(refund, "amount"))
+    return RefundAnswer(state=state, reference=id_of(refund, "re"), amount=amount_of(refund, "amount"))

@@ -9,7 +9,7 @@ import pytest
 import urllib3
 
 from apps.payments.models import LedgerLine, Movement
-from apps.payments.stripe_answers import in_minor_units, read_money
+from apps.payments.stripe_answers import id_of, in_minor_units, read_money
 from config.verification import Books, ledger_balances
 from contracts._base import InvalidMoney, Money, Unavailable
 from tests.payments.till import pounds
@@ -129,7 +129,7 @@ def test_a_list_that_cannot_be_read_is_no_empty_list(own, own_provider):
 # --- Money in its words ---------------------------------------------------------------------------------------------
 
 
-def test_amounts_are_whole_hundredths_and_other_currencies_are_refused():
+def test_amounts_are_whole_hundredths_and_what_is_none_or_no_id_is_refused():
     assert in_minor_units(pounds("25.01")) == 2501
     assert read_money(2501, "gbp") == pounds("25.01")
     for currency in ("JPY", "KWD", "HUF"):
@@ -140,5 +140,8 @@ def test_amounts_are_whole_hundredths_and_other_currencies_are_refused():
     for units, currency in ((25.0, "gbp"), ("2500", "gbp"), (True, "gbp"), (None, "gbp"), (2500, None)):
         with pytest.raises(TypeError):
             read_money(units, currency)
+    for id in ("pi_", "ch_1", "pi_1/../refunds", "pi_\x00", 7, None, "pi_" + "x" * 300):
+        with pytest.raises(ValueError, match="no id"):
+            id_of({"id": id}, "pi")
     with pytest.raises(InvalidMoney):
         read_money(10**19, "gbp")

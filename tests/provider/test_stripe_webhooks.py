@@ -185,13 +185,16 @@ def test_over_http_a_webhook_is_answered_204_and_a_bad_one_400_and_the_sandbox_i
     assert settled.row.status == "captured"
 
 
-def test_a_refund_that_settles_later_is_asked_about_when_its_event_comes(counter):
-    counter.charge("pm_fault_refund_then_timeout")
-    assert counter.void().status == "captured"
+def test_what_is_told_of_a_refund_that_is_owed_does_not_hurry_it(counter):
+    counter.charge("pm_fault_refund_fails_20")
+    counter.void()
+    tries = counter.questions().count("POST refunds")
+    for number in range(5):
+        told = event(counter, id=f"evt_{number}", kind="refund.failed", metadata={"key": f"{counter.key}:refund"})
+        announce(counter, told)
 
-    announce(counter, event(counter, kind="refund.updated", metadata={"key": f"{counter.key}:refund"}))
-
-    assert (counter.row.status, counter.their_refunds) == ("refunded", 1)
+    assert counter.questions().count("POST refunds") == tries
+    assert (counter.row.status, taken_in()) == ("captured", 5)
 
 
 def test_a_provider_that_is_away_while_it_announces_is_asked_later(settled, settings, provider):
