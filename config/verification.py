@@ -18,7 +18,7 @@ from uuid import UUID
 from contracts import orders as order_words
 from contracts.inventory import INVENTORY, StockAudit
 from contracts.orders import ORDERS, OrderAudit
-from contracts.payments import PAYMENTS, PaymentAudit
+from contracts.payments import PAYMENTS, MovementAudit, PaymentAudit, ProviderEntry
 from runtime.calls import resolve
 
 PAGE = 500
@@ -48,10 +48,14 @@ class Books:
     orders: dict[UUID, OrderAudit]
     payments: dict[UUID, list[PaymentAudit]]
     stock: list[StockAudit]
+    entries: list[ProviderEntry]
     now: datetime
 
     def moving(self, row: OrderAudit | PaymentAudit) -> bool:
         return self.now - row.updated_at < STILL_MOVING
+
+    def settling(self, row: MovementAudit | ProviderEntry) -> bool:
+        return self.now - row.made_at < STILL_MOVING
 
     def all_payments(self) -> Iterator[PaymentAudit]:
         for payments in self.payments.values():
@@ -67,6 +71,8 @@ def read_books(*, now: datetime, progress: Callable[[str, int], None] = lambda w
         orders={order.order_id: order for order in _all(resolve(ORDERS).audit, "orders", progress)},
         payments=dict(payments),
         stock=list(_all(resolve(INVENTORY).audit, "stock", progress)),
+        # After our own books: what we had booked by then stands in the provider's list by now.
+        entries=list(_all(resolve(PAYMENTS).provider_entries, "the provider's list", progress)),
         now=now,
     )
 
@@ -177,7 +183,7 @@ def movements_give_balances(books: Books) -> Finding:
 
 
 def ledger_balances(books: Books) -> Finding:
-    finding = Finding(name="V8", says="the payment ledger balances, and agrees with the provider's record")
+    finding = Finding(name="V8", says="the payment ledger balances, and agrees with the provider's list both ways")
     debits = credits = Decimal(0)
     for payment in books.all_payments():
         debits += payment.debits.amount
@@ -197,7 +203,41 @@ def ledger_balances(books: Books) -> Finding:
             )
     if debits != credits:
         finding.broken.append(f"debits {debits:,.2f} are not credits {credits:,.2f}")
-    finding.figure = f"debits {debits:,.2f}, credits {credits:,.2f}"
+    listed, missing = _listed_by_the_provider(books), _booked_by_us(books)
+    finding.broken += listed.broken + missing.broken
+    finding.figure = f"debits {debits:,.2f}, credits {credits:,.2f}; {listed.figure}, {missing.figure}"
+    return finding
+
+
+def _listed_by_the_provider(books: Books) -> Finding:
+    """Each of our movements stands in the provider's list, once and with the same amount."""
+    finding = Finding(name="V8", says="each of our movements stands in the provider's list")
+    theirs: dict[tuple[str, str], list[ProviderEntry]] = defaultdict(list)
+    for entry in books.entries:
+        theirs[entry.kind, entry.reference].append(entry)
+    ours = [movement for payment in books.all_payments() for movement in payment.movements]
+    for movement in ours:
+        amounts = [entry.amount for entry in theirs[movement.kind, movement.reference]]
+        if amounts != [movement.amount] and not books.settling(movement):
+            told = ", ".join(map(str, amounts)) or "nothing"
+            finding.broken.append(f"{movement.kind} {movement.reference} is {movement.amount}, the provider has {told}")
+    finding.figure = f"{len(ours):,} movements of ours"
+    return finding
+
+
+def _booked_by_us(books: Books) -> Finding:
+    """Each entry of the provider's list that has settled is booked with us."""
+    finding = Finding(name="V8", says="each entry of the provider's list is booked with us")
+    settling = 0
+    for entry in books.entries:
+        if books.settling(entry):
+            settling += entry.booked is None
+        elif entry.booked is None:
+            finding.broken.append(
+                f"the provider has a {entry.kind} {entry.reference} of {entry.amount} for"
+                f" {entry.key or 'no key of ours'}, and we have none"
+            )
+    finding.figure = f"{len(books.entries):,} of the provider's, {settling} on their way"
     return finding
 
 

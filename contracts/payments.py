@@ -2,7 +2,8 @@
 Payments' promise to the other domains: money is taken once for a key, or not at all, and what is not known is said.
 
 A charge answers with a status. ``unknown`` is a result of its own: the provider may or may not have the money, and
-only ``inquire`` with the same key will tell.
+only ``inquire`` with the same key will tell. Money can also be held first (an authorisation) and taken later, by a
+capture.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contracts._base import Event, Listener, Money, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
+AUTHORIZED = "authorized"
 CAPTURED = "captured"
 PENDING = "pending"
 UNKNOWN = "unknown"
@@ -29,8 +31,8 @@ class Payment:
     """
     One charge for one order.
 
-    ``status``: pending (the provider settles later and will say so), unknown (nobody can say yet), captured, failed
-    (``reason`` says why), voided (nothing was taken), refunded (all of it was given back).
+    ``status``: pending (the provider settles later and will say so), unknown (nobody can say yet), authorized (held,
+    not taken), captured, failed (``reason`` says why), voided (nothing was taken), refunded (all of it was given back).
     """
 
     id: UUID
@@ -62,12 +64,26 @@ class PaymentMoment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MovementAudit:
+    """
+    Money that moved, as our books have it. ``kind`` is capture or refund; with ``reference`` it names the movement at
+    the provider.
+    """
+
+    reference: str
+    kind: str
+    amount: Money
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAudit:
     """
     One payment as V1 to V3, V8 and V12 read it: our books beside the provider's. Counts are of movements.
 
     ``provider_*`` is None where the provider was not asked or could not answer. ``uneven`` counts the ledger entries
     whose debits and credits differ; ``held`` is what the ledger says the provider holds for us of this payment.
+    ``movements`` are those that have to stand in the list of the provider in use (``provider_entries``).
     """
 
     payment_id: UUID
@@ -85,11 +101,35 @@ class PaymentAudit:
     uneven: int
     held: Money
     updated_at: datetime
+    movements: tuple[MovementAudit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentAuditPage:
     items: tuple[PaymentAudit, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEntry:
+    """
+    Money that moved, as the provider's own list has it. ``kind`` is capture or refund, ``key`` the one of ours that
+    the provider keeps with it (empty where it keeps none), ``made_at`` the provider's time.
+
+    ``booked`` is our amount of the same movement; None where our books do not have it.
+    """
+
+    reference: str
+    key: str
+    kind: str
+    amount: Money
+    made_at: datetime
+    booked: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEntryPage:
+    items: tuple[ProviderEntry, ...]
     next: str | None
 
 
@@ -115,7 +155,11 @@ class ChargeFailed(Rejected):
 
 
 class PaymentClosed(Rejected):
-    """This payment was undone before, so it cannot be charged."""
+    """
+    This payment was undone, so it cannot be charged.
+
+    Also where the provider let an authorisation lapse before it was captured.
+    """
 
     code: ClassVar[str] = "payment_closed"
 
@@ -189,12 +233,26 @@ class PaymentRefunded(_PaymentEvent):
 
 
 class PaymentService(Listener, Protocol):
-    def charge(self, *, key: str, order_id: UUID, user_id: UUID, amount: Money, method: str) -> Payment:
+    def charge(
+        self, *, key: str, order_id: UUID, user_id: UUID, amount: Money, method: str, capture: bool = True
+    ) -> Payment:
         """
-        Take the money once for this key. Answers captured, pending or unknown.
+        Take the money once for this key, or with ``capture=False`` only hold it. Answers captured (held: authorized),
+        pending or unknown.
 
         Raises PaymentDeclined, InsufficientFunds, ChargeFailed, PaymentClosed. After Unavailable the money may have
         been taken: charge again with the same key, or inquire.
+        """
+        ...
+
+    def capture(self, *, key: str) -> Payment:
+        """
+        Take what the charge with this key holds, once. Answers captured, also where it was before, pending or unknown:
+        then ask again.
+
+        Raises PaymentUnknown where no such charge was begun, and PaymentClosed where it was undone or the provider has
+        let the authorisation lapse: the payment is voided then. Raises as charge does where it was declined. After
+        Unavailable the money may have been taken.
         """
         ...
 
@@ -208,10 +266,11 @@ class PaymentService(Listener, Protocol):
 
     def void(self, *, key: str, order_id: UUID) -> Payment:
         """
-        Undo the charge with this key, so that it nets zero: cancel what is open, refund what was captured.
+        Undo the charge with this key, so that it nets zero: cancel what is open or held, refund what was captured.
 
         Leaves a mark where no charge was begun, so that one that comes late is refused (PaymentClosed). Answers
-        ``unknown`` or ``captured`` while the provider cannot say or do it: ask again with the same key.
+        ``unknown``, ``pending`` or ``captured`` while the provider cannot say or do it: ask again with the same key.
+        Money that the provider takes all the same, however late, is given back in full without being asked for.
         """
         ...
 
@@ -230,6 +289,14 @@ class PaymentService(Listener, Protocol):
 
     def audit(self, *, after: str | None, limit: int) -> PaymentAuditPage:
         """Our books and the provider's for up to ``limit`` payments after that one. Changes nothing."""
+        ...
+
+    def provider_entries(self, *, after: str | None, limit: int) -> ProviderEntryPage:
+        """
+        The provider's own list of the money it moved, each entry beside what we have booked of it: up to ``limit`` of
+        them, fewer where the provider gives fewer at a time, from where ``next`` of the page before left off. Changes
+        nothing. Raises Unavailable where the provider does not answer.
+        """
         ...
 
 

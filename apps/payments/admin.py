@@ -13,7 +13,7 @@ from apps.payments import queries
 from apps.payments.models import Movement, Payment
 from apps.payments.service import SERVICE
 from contracts._base import Money
-from contracts.payments import CAPTURED, FAILED, PENDING, REFUNDED, UNKNOWN, VOIDED
+from contracts.payments import AUTHORIZED, CAPTURED, FAILED, PENDING, REFUNDED, UNKNOWN, VOIDED
 from runtime.console.actions import Action
 from runtime.console.figures import Figure, count
 from runtime.console.filters import condition_filter, value_filter
@@ -25,6 +25,7 @@ from runtime.console.site import console
 from runtime.databases.clock import database_time
 
 TONES = {
+    AUTHORIZED: "news",
     CAPTURED: "good",
     PENDING: "open",
     UNKNOWN: "open",
@@ -88,8 +89,8 @@ class PaymentPages(Records):
     search_help_text = "The id of a payment, an order or a customer, or a key"
     ordering = ("-id",)
     fields = (
-        "number", "state", "reason", "sum", "left", "order", "customer", "provider", "method", "intent", "key",
-        "created_at", "updated_at",
+        "number", "state", "reason", "sum", "left", "order", "customer", "provider", "reference", "method",
+        "intent", "key", "created_at", "updated_at",
     )  # fmt: skip
     readonly_fields = ("number", "state", "sum", "left", "order", "customer")
 

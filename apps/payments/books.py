@@ -10,6 +10,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Greatest
 
 from apps.payments import gateways
 from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
@@ -23,26 +25,39 @@ from runtime.messaging import publish
 
 ALIAS = "payments"
 
-REFUND_RETRY = timedelta(seconds=10)
-"""A refund that the provider has not confirmed is asked for again after this time."""
+REFUND_LEASE = timedelta(seconds=10)
+"""A refund that is being asked for is not asked for by another process within this time."""
+
+REFUND_STEP, REFUND_QUICK_TRIES, REFUND_LATER = timedelta(seconds=2), 20, timedelta(seconds=15)
+"""A refund that the provider has not confirmed is asked for again after a step; after so many tries less often."""
+
+LOOK_AFTER, LOOK_UNTIL = timedelta(seconds=5), timedelta(days=1)
+"""A voided payment is looked at again after this time, then at twice its age each time, until it is so old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a charge is for."""
+    """What a charge is for. ``hold``: the money is held first, and taken by a capture."""
 
     order_id: UUID
     user_id: UUID | None
     amount: Money
     method: str
+    hold: bool = False
+
+
+WRONG_AMOUNT = "wrong_amount"
 
 
 class WrongAmount(AssertionError):
     """The provider answered with another amount or currency than it was asked for."""
 
 
-def begin_charge(key: str, order: Order, *, provider: str) -> tuple[Payment, bool]:
-    """The payment of this key, and whether it was begun just now."""
+def begin_charge(key: str, order: Order, *, provider: str, reference: str) -> tuple[Payment, bool]:
+    """
+    The payment of this key, and whether it was begun just now: then the first question, to prepare it (where there is
+    no reference yet) or to charge it, is written down with it.
+    """
     payment = Payment(
         key=key,
         order_id=order.order_id,
@@ -51,11 +66,14 @@ def begin_charge(key: str, order: Order, *, provider: str) -> tuple[Payment, boo
         currency=order.amount.currency,
         method=order.method,
         provider=provider,
+        reference=reference,
+        held_first=order.hold,
+        intent=Payment.HOLD if order.hold else Payment.CHARGE,
     )
     with transaction.atomic(using=ALIAS):
         is_new = insert_once(payment, using=ALIAS)
         if is_new:
-            _attempt(payment, "charge").save(using=ALIAS, force_insert=True)
+            _attempt(payment, "charge" if reference else "prepare").save(using=ALIAS, force_insert=True)
             return payment, True
     return Payment.objects.using(ALIAS).get(key=key), False
 
@@ -63,7 +81,7 @@ def begin_charge(key: str, order: Order, *, provider: str) -> tuple[Payment, boo
 def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Payment:
     """
     Want the payment of this key undone. Where no charge was begun, a voided payment of nothing is the mark that a
-    late one meets.
+    late one meets. What has no reference at the provider is voided at once: no money can have moved.
     """
     with transaction.atomic(using=ALIAS):
         mark = Payment(
@@ -81,49 +99,112 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
         if payment.intent != Payment.VOID:
             payment.intent = Payment.VOID
             payment.save(using=ALIAS, update_fields=["intent"])
+        if payment.status in Payment.OPEN and not payment.reference:
+            _void(payment)
     return payment
 
 
-def begin_attempt(payment: Payment, action: str) -> Attempt:
-    """Written down before the provider is asked, so that a question that killed us is seen."""
-    attempt = _attempt(payment, action)
-    attempt.save(using=ALIAS, force_insert=True)
-    return attempt
+def begin_capture(key: str) -> Payment | None:
+    """Want what is held under this key taken. None where no charge was begun."""
+    with transaction.atomic(using=ALIAS):
+        payment = Payment.objects.using(ALIAS).select_for_update().filter(key=key).first()
+        if payment is not None and payment.intent == Payment.HOLD:
+            payment.intent = Payment.CHARGE
+            payment.save(using=ALIAS, update_fields=["intent"])
+    return payment
 
 
-def record_silence(payment: Payment, action: str) -> Payment:
-    """The provider did not answer: from now on the outcome is unknown, which is not a failure."""
+def begin_attempt(payment: Payment, action: str) -> int:
+    """
+    Written down before the provider is asked, so that a question that killed us is seen. The number under which to
+    ask: how often the provider has refused this question for good.
+    """
+    _attempt(payment, action).save(using=ALIAS, force_insert=True)
+    failed = Attempt.objects.using(ALIAS).filter(payment=payment, action=action)
+    return failed.filter(outcome=gateways.ProviderFailed.outcome).count()
+
+
+def record_silence(payment: Payment, action: str, outcome: str) -> Payment:
+    """
+    The provider did not answer: from now on the outcome is unknown, which is not a failure. What is not open any more,
+    and is asked about all the same, is looked at soon.
+    """
     with transaction.atomic(using=ALIAS):
         current = _locked(payment)
-        _close_attempt(current, action, "silent")
+        _close_attempt(current, action, outcome)
         if current.status == Payment.PROCESSING:
             _set_status(current, contract.UNKNOWN)
+        elif action == "inquire" and current.status not in Payment.OPEN:
+            record_lateness(current)
     return current
+
+
+def record_reference(payment: Payment, reference: str) -> Payment:
+    """The provider has its object of the charge. From now on it is asked by this reference; the first one stays."""
+    with transaction.atomic(using=ALIAS):
+        current = _locked(payment)
+        _close_attempt(current, "prepare", "prepared")
+        if not current.reference:
+            current.reference = reference
+            current.save(using=ALIAS, update_fields=["reference"])
+    return current
+
+
+def record_nothing(payment: Payment, action: str) -> Payment:
+    """The charge was never confirmed at the provider: nothing has happened."""
+    _close_attempt(payment, action, "nothing")
+    return payment
 
 
 def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Payment:
-    """What the provider says of the charge. An answer that comes late, or twice, changes nothing."""
+    """
+    What the provider says of the charge. An answer that comes late, or twice, changes nothing, but for money that was
+    taken or held after the payment had ended: that is booked, and wanted undone.
+
+    Raises WrongAmount where it is of another amount: nothing is booked, and the payment is marked for a person.
+    """
+    if answer.amount != payment.money:
+        _mark_wrong(payment, action)
+        raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
     with transaction.atomic(using=ALIAS):
         current = _locked(payment)
         _close_attempt(current, action, answer.state)
-        if current.status not in Payment.OPEN:
+        if current.status in {contract.CAPTURED, contract.REFUNDED} or answer.state == current.status:
             return current
-        if answer.state == gateways.CAPTURED:
-            _capture(current, answer)
-        elif answer.state == gateways.DECLINED:
-            _set_status(current, contract.FAILED, reason=answer.reason or "payment_declined")
-            publish(_event(contract.PaymentFailed, current, reason=current.reason), using=ALIAS)
-        elif answer.state == gateways.CANCELLED:
-            _set_status(current, contract.VOIDED)
-            publish(_event(contract.PaymentVoided, current), using=ALIAS)
-        elif current.status != contract.PENDING:
-            _set_status(current, contract.PENDING)
+        if current.status in {contract.VOIDED, contract.FAILED}:
+            if answer.state not in {gateways.CAPTURED, gateways.AUTHORIZED}:
+                return current
+            current.intent = Payment.VOID
+            current.save(using=ALIAS, update_fields=["intent"])
+        _settle(current, answer)
     return current
 
 
-def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: str) -> Refund | None:
+def record_lateness(payment: Payment) -> None:
+    """Something happened to it that could not be looked up just now: it is looked at soon."""
+    Payment.objects.using(ALIAS).filter(pk=payment.pk).update(look_at=Now() + LOOK_AFTER)
+
+
+def take_due_looks(*, limit: int) -> list[Payment]:
+    """Payments that are to be looked at once more, each given to one caller only; the older, the less often."""
+    with transaction.atomic(using=ALIAS):
+        rows = list(
+            Payment.objects.using(ALIAS)
+            .select_for_update(skip_locked=True)
+            .filter(look_at__lte=Now())
+            .order_by("look_at")[:limit]
+        )
+        taken = Payment.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows])
+        ended = Q(status__in=(contract.VOIDED, contract.FAILED), updated_at__gt=Now() - LOOK_UNTIL)
+        later = Greatest(Now() + LOOK_AFTER, Now() + (Now() - F("updated_at")))
+        taken.update(look_at=Case(When(ended, then=later), default=Value(None)))
+    return rows
+
+
+def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: str) -> tuple[Refund | None, bool]:
     """
-    Want so much given back (None: all that is left), once for this key. None where nothing is left to give.
+    Want so much given back (None: all that is left), once for this key, and whether it was begun just now. None where
+    nothing is left to give.
 
     Raises RefundTooLarge, also for a payment of which nothing was captured.
     """
@@ -131,27 +212,37 @@ def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: st
         current = _locked(payment)
         known = Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()
         if known is not None:
-            return known
+            return known, False
         is_paid = current.status == contract.CAPTURED
         left = current.money - promised(current) if is_paid else Money.zero(current.currency)
         if amount is None and left == Money.zero(left.currency):
-            return None
+            return None, False
         wanted = left if amount is None else amount
         if left < wanted:
             raise RefundTooLarge(left=left)
-        refund = Refund(payment=current, key=key, amount=wanted.amount, reason=reason, due_at=Now() + REFUND_RETRY)
+        refund = Refund(payment=current, key=key, amount=wanted.amount, reason=reason, due_at=Now() + REFUND_LEASE)
         refund.save(using=ALIAS, force_insert=True)
         _attempt(current, "refund").save(using=ALIAS, force_insert=True)
-    return refund
+    return refund, True
 
 
-def record_refund(refund: Refund, *, reference: str) -> None:
-    """The provider has given it back. Said twice, it is booked once."""
+def record_refund(refund: Refund, answer: gateways.RefundAnswer) -> None:
+    """
+    What the provider says of a refund. Said twice, it is booked once; what is not done stays owed, and due soon.
+
+    Raises WrongAmount where it is of another amount: nothing is booked, and a person has to look before it is due.
+    """
+    if answer.amount != refund.money:
+        _mark_wrong_refund(refund)
+        raise WrongAmount(f"{refund.key} was to give back {refund.money}, the provider says {answer.amount}")
+    if answer.state != gateways.RefundAnswer.DONE:
+        record_owed(refund, answer.state)
+        return
     with transaction.atomic(using=ALIAS):
         current = _locked(refund.payment)
         _close_attempt(current, "refund", "refunded")
         movement = Movement(
-            payment=current, kind=Movement.REFUND, key=refund.key, amount=refund.amount, reference=reference
+            payment=current, kind=Movement.REFUND, key=refund.key, amount=refund.amount, reference=answer.reference
         )
         if not insert_once(movement, using=ALIAS):
             return
@@ -160,6 +251,22 @@ def record_refund(refund: Refund, *, reference: str) -> None:
         if refunded(current) == current.money:
             _set_status(current, contract.REFUNDED)
         publish(_event(contract.PaymentRefunded, current, amount=refund.money, refund_id=refund.id), using=ALIAS)
+
+
+def record_owed(refund: Refund, outcome: str) -> None:
+    """
+    The provider has not given it back, or nobody can say: it is due again soon. Under a new number where it has failed
+    for good, under the same one where that is not known.
+    """
+    with transaction.atomic(using=ALIAS):
+        _close_attempt(refund.payment, "refund", outcome)
+        rows = Refund.objects.using(ALIAS).filter(pk=refund.pk, number=refund.number, due_at__isnull=False)
+        quick = When(tries__lt=REFUND_QUICK_TRIES, then=Now() + REFUND_STEP)
+        rows.update(
+            number=F("number") + int(outcome == gateways.ProviderFailed.outcome),
+            tries=F("tries") + 1,
+            due_at=Case(quick, default=Now() + REFUND_LATER),
+        )
 
 
 def owed_refunds(payment: Payment) -> list[Refund]:
@@ -178,7 +285,7 @@ def take_due_refunds(*, limit: int) -> list[Refund]:
             .filter(done_at=None, due_at__lte=Now())
             .order_by("due_at")[:limit]
         )
-        Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_RETRY)
+        Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_LEASE)
     return rows
 
 
@@ -216,9 +323,22 @@ def _locked(payment: Payment) -> Payment:
     return Payment.objects.using(ALIAS).select_for_update().get(pk=payment.pk)
 
 
+def _settle(payment: Payment, answer: gateways.Answer) -> None:
+    """Another status, its movement and its event."""
+    if answer.state == gateways.CAPTURED:
+        _capture(payment, answer)
+    elif answer.state == gateways.AUTHORIZED:
+        _set_status(payment, contract.AUTHORIZED)
+        publish(_event(contract.PaymentAuthorized, payment), using=ALIAS)
+    elif answer.state == gateways.DECLINED:
+        _fail(payment, answer.reason or "payment_declined")
+    elif answer.state == gateways.CANCELLED:
+        _void(payment)
+    else:
+        _set_status(payment, contract.PENDING)
+
+
 def _capture(payment: Payment, answer: gateways.Answer) -> None:
-    if answer.amount != payment.money:
-        raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
     movement = Movement(
         payment=payment,
         kind=Movement.CAPTURE,
@@ -230,6 +350,36 @@ def _capture(payment: Payment, answer: gateways.Answer) -> None:
         _post(movement, debit=LedgerLine.AT_PROVIDER, credit=LedgerLine.CUSTOMERS)
     _set_status(payment, contract.CAPTURED)
     publish(_event(contract.PaymentCaptured, payment), using=ALIAS)
+
+
+def _fail(payment: Payment, reason: str) -> None:
+    """What was accepted at first and is refused now has failed: it was not declined."""
+    later = payment.status == contract.PENDING and reason == "payment_declined"
+    _set_status(payment, contract.FAILED, reason="payment_failed" if later else reason)
+    publish(_event(contract.PaymentFailed, payment, reason=payment.reason), using=ALIAS)
+
+
+def _void(payment: Payment) -> None:
+    """Nothing was taken. The provider may think again, so it is looked at later."""
+    _set_status(payment, contract.VOIDED)
+    if payment.reference:
+        record_lateness(payment)
+    publish(_event(contract.PaymentVoided, payment), using=ALIAS)
+
+
+def _mark_wrong(payment: Payment, action: str) -> None:
+    """The outcome is unknown, and the reason says why a person has to look."""
+    with transaction.atomic(using=ALIAS):
+        current = _locked(payment)
+        _close_attempt(current, action, WRONG_AMOUNT)
+        status = contract.UNKNOWN if current.status == Payment.PROCESSING else current.status
+        _set_status(current, status, reason=WRONG_AMOUNT)
+
+
+def _mark_wrong_refund(refund: Refund) -> None:
+    with transaction.atomic(using=ALIAS):
+        _close_attempt(refund.payment, "refund", WRONG_AMOUNT)
+        Refund.objects.using(ALIAS).filter(pk=refund.pk).update(due_at=None)
 
 
 def _post(movement: Movement, *, debit: str, credit: str) -> None:

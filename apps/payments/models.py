@@ -14,15 +14,18 @@ from runtime.databases.clock import Now
 
 class Payment(models.Model):
     """
-    One charge, made once for its key. ``intent`` is what is wanted of it: taken (charge) or undone (void).
+    One charge, made once for its key. ``intent`` is what is wanted of it: held (hold), taken (charge) or undone (void).
 
     The intent is committed before the provider is asked, and the answer after; ``processing`` in between says that
-    the provider may have been asked.
+    the provider may have been asked. ``reference`` is the provider's name of the charge, and is there before any money
+    can move; ``held_first`` says that taking it is a question of its own. ``look_at`` is when the provider is asked
+    once more about a payment that has ended: it may have changed its mind.
     """
 
     PROCESSING = "processing"
     OPEN = (PROCESSING, contract.UNKNOWN, contract.PENDING)
 
+    HOLD = "hold"
     CHARGE = "charge"
     VOID = "void"
 
@@ -34,11 +37,19 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=255)
     provider = models.CharField(max_length=32)
+    reference = models.CharField(max_length=300, blank=True, default="", db_default="")
+    held_first = models.BooleanField(default=False, db_default=False)
     intent = models.CharField(max_length=8, default=CHARGE)
     status = models.CharField(max_length=16, default=PROCESSING)
     reason = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
+    look_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["look_at"], name="payment_to_look_at", condition=models.Q(look_at__isnull=False)),
+        ]
 
     @property
     def money(self) -> Money:
@@ -99,6 +110,9 @@ class Refund(models.Model):
     """
     Money that is to be given back, once for its key. Written down before the provider is asked, so that what is
     on its way counts against what is left; asked again when due, until it is done.
+
+    ``tries`` counts how often it was due again, ``number`` how often the provider has refused it for good: the next
+    try goes under a new key. ``due_at`` is null where a person has to look first.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -107,7 +121,9 @@ class Refund(models.Model):
     amount = models.DecimalField(max_digits=20, decimal_places=2)
     reason = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
-    due_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(null=True, db_default=Now())
+    tries = models.PositiveIntegerField(default=0, db_default=0)
+    number = models.PositiveIntegerField(default=0, db_default=0)
     done_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -159,6 +175,7 @@ class SandboxCharge(models.Model):
     reason = models.CharField(max_length=64, null=True)
     settles_at = models.DateTimeField(null=True)
     settles_as = models.CharField(max_length=16, null=True)
+    captured_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
 

@@ -11,10 +11,18 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Sum
 
-from apps.payments.gateways import Answer, ProviderSilent
-from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund
+from apps.payments.gateways import Answer, Entry, ProviderSilent
+from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
 from contracts._base import Money
-from contracts.payments import CAPTURED, PaymentAudit, PaymentAuditPage, PaymentMoment, PaymentUnknown
+from contracts.payments import (
+    CAPTURED,
+    MovementAudit,
+    PaymentAudit,
+    PaymentAuditPage,
+    PaymentMoment,
+    PaymentUnknown,
+    ProviderEntry,
+)
 from runtime.databases import keyset
 from runtime.databases.keyset import Page, PageRequest
 
@@ -25,6 +33,19 @@ def by_key(key: str) -> Payment | None:
     return Payment.objects.using(ALIAS).filter(key=key).first()
 
 
+def by_any_key(key: str) -> Payment | None:
+    """The payment with this key, or with a refund of this key."""
+    payment = by_key(key)
+    if payment is None and (refund := Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()):
+        return refund.payment
+    return payment
+
+
+def is_taken_in(provider: str, event_id: str) -> bool:
+    """Whether this message of the provider's has been dealt with."""
+    return WebhookReceipt.objects.using(ALIAS).filter(provider=provider, event_id=event_id).exists()
+
+
 def reread(payment: Payment) -> Payment:
     """The payment as it is now."""
     return Payment.objects.using(ALIAS).get(pk=payment.pk)
@@ -32,6 +53,10 @@ def reread(payment: Payment) -> Payment:
 
 def refund(refund_id: UUID) -> Refund:
     return Refund.objects.using(ALIAS).select_related("payment").get(pk=refund_id)
+
+
+def refund_by_key(key: str) -> Refund:
+    return Refund.objects.using(ALIAS).select_related("payment").get(key=key)
 
 
 def history(order_id: UUID) -> tuple[PaymentMoment, ...]:
@@ -78,16 +103,19 @@ def _whole() -> QuerySet[Payment]:
     )
 
 
-def audit(*, after: str | None, limit: int, look_up: Callable[[Payment], Answer | None]) -> PaymentAuditPage:
+def audit(
+    *, after: str | None, limit: int, provider: str, look_up: Callable[[Payment], Answer | None]
+) -> PaymentAuditPage:
+    """``provider`` is the one in use: the movements that were made there have to stand in its list."""
     rows = Payment.objects.using(ALIAS).order_by("id").prefetch_related("movements__ledger")
     if after is not None:
         rows = rows.filter(id__gt=UUID(after))
     page = list(rows[:limit])
-    items = tuple(_audit_row(row, look_up) for row in page)
+    items = tuple(_audit_row(row, provider, look_up) for row in page)
     return PaymentAuditPage(items=items, next=str(page[-1].id) if len(page) == limit else None)
 
 
-def _audit_row(row: Payment, look_up: Callable[[Payment], Answer | None]) -> PaymentAudit:
+def _audit_row(row: Payment, provider: str, look_up: Callable[[Payment], Answer | None]) -> PaymentAudit:
     captures = [m for m in row.movements.all() if m.kind == Movement.CAPTURE]
     refunds = [m for m in row.movements.all() if m.kind == Movement.REFUND]
     captured, refunded = _theirs(row, look_up)
@@ -104,6 +132,30 @@ def _audit_row(row: Payment, look_up: Callable[[Payment], Answer | None]) -> Pay
         provider_refunded=refunded,
         **_ledger(row),
         updated_at=row.updated_at,
+        movements=tuple(_moved(m, row.currency) for m in row.movements.all()) if row.provider == provider else (),
+    )
+
+
+def _moved(movement: Movement, currency: str) -> MovementAudit:
+    amount = Money(movement.amount, currency)
+    return MovementAudit(reference=movement.reference, kind=movement.kind, amount=amount, made_at=movement.made_at)
+
+
+def beside_ours(entries: Iterable[Entry]) -> tuple[ProviderEntry, ...]:
+    """Each entry of the provider's list with what we have booked of it: the same key, kind and reference."""
+    listed = [(entry, f"{entry.key}:capture" if entry.kind == Movement.CAPTURE else entry.key) for entry in entries]
+    rows = Movement.objects.using(ALIAS).select_related("payment").filter(key__in=[key for _, key in listed])
+    booked = {(row.key, row.kind, row.reference): Money(row.amount, row.payment.currency) for row in rows}
+    return tuple(
+        ProviderEntry(
+            reference=entry.reference,
+            key=entry.key,
+            kind=entry.kind,
+            amount=entry.amount,
+            made_at=entry.made_at,
+            booked=booked.get((key, entry.kind, entry.reference)),
+        )
+        for entry, key in listed
     )
 
 

@@ -21,8 +21,24 @@ import urllib3
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
 
-from apps.payments.gateways import CANCELLED, CAPTURED, DECLINED, PENDING, Answer, BadWebhook, ProviderSilent, Webhook
+from apps.payments.gateways import (
+    AUTHORIZED,
+    CANCELLED,
+    CAPTURED,
+    DECLINED,
+    PENDING,
+    Answer,
+    BadWebhook,
+    Charge,
+    Entry,
+    EntryPage,
+    ProviderSilent,
+    RefundAnswer,
+    Repayment,
+    Webhook,
+)
 from apps.payments.models import SandboxCharge, SandboxRefund, SandboxWebhook
 from contracts._base import Money
 from runtime.databases.clock import Now
@@ -35,7 +51,12 @@ SIGNATURE = "X-Sandbox-Signature"
 OLDEST_WEBHOOK = 300.0
 """Seconds: a message older, or from further in the future, may be a replay."""
 
+CAPTURE, REFUND = "capture", "refund"
+"""The kinds of entries in its list: the captures first, then the refunds, each in the order of their keys."""
+
 SETTLES_AFTER = timedelta(seconds=2)
+HOLDS_FOR = timedelta(days=7)
+"""An authorisation that was not captured by then has lapsed."""
 
 METHODS: dict[str, dict[str, str]] = {
     "pm_card_visa": {"state": CAPTURED},
@@ -48,39 +69,65 @@ METHODS: dict[str, dict[str, str]] = {
 
 
 class Sandbox:
-    """Keeps gateways.Gateway's promise."""
+    """Keeps gateways.Gateway's promise. Its reference of a charge follows from the key, so nothing is prepared."""
 
     name = "sandbox"
 
-    def charge(self, *, key: str, amount: Money, method: str, timeout: float) -> Answer:
-        behaviour = METHODS.get(method, {"state": DECLINED, "reason": "payment_declined"})
-        charge, is_new = _insert(key, amount, method, behaviour)
-        if is_new and method == "pm_card_timeout":
+    def reference_of(self, *, key: str) -> str:
+        return f"ch_{key}"
+
+    def prepare(self, charge: Charge, *, timeout: float) -> str:
+        return self.reference_of(key=charge.key)
+
+    def charge(self, charge: Charge, *, timeout: float) -> Answer:
+        behaviour = METHODS.get(charge.method, {"state": DECLINED, "reason": "payment_declined"})
+        if charge.hold:
+            behaviour = {name: AUTHORIZED if word == CAPTURED else word for name, word in behaviour.items()}
+        row, is_new = _insert(charge, charge.method, behaviour)
+        if is_new and charge.method == "pm_card_timeout":
             _never_answer(timeout)
-        return _answer(charge)
+        return _answer(row)
 
-    def look_up(self, *, key: str, timeout: float) -> Answer | None:
-        charge = _settled(key)
-        return None if charge is None else _answer(charge)
+    def look_up(self, charge: Charge, *, timeout: float) -> Answer | None:
+        row = _settled(charge.key)
+        return None if row is None else _answer(row)
 
-    def cancel(self, *, key: str, amount: Money, timeout: float) -> Answer:
-        _insert(key, amount, "", {"state": CANCELLED})
+    def capture(self, charge: Charge, *, timeout: float) -> Answer:
         with transaction.atomic(using=ALIAS):
-            charge = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=key)
-            _settle_if_due(charge)
-            if charge.state == PENDING:
-                charge.state = CANCELLED
-                charge.save(using=ALIAS, update_fields=["state"])
-        return _answer(charge)
+            row = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=charge.key)
+            _settle_if_due(row)
+            SandboxCharge.objects.using(ALIAS).filter(pk=row.pk, state=AUTHORIZED).update(
+                state=CAPTURED, captured_at=Now()
+            )
+            row.refresh_from_db(using=ALIAS)
+        return _answer(row)
 
-    def refund(self, *, key: str, charge_key: str, amount: Money, timeout: float) -> str:
+    def cancel(self, charge: Charge, *, timeout: float) -> Answer:
+        _insert(charge, "", {"state": CANCELLED})
         with transaction.atomic(using=ALIAS):
-            charge = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=charge_key)
+            row = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=charge.key)
+            _settle_if_due(row)
+            if row.state in {PENDING, AUTHORIZED}:
+                row.state = CANCELLED
+                row.save(using=ALIAS, update_fields=["state"])
+        return _answer(row)
+
+    def refund(self, repayment: Repayment, *, timeout: float) -> RefundAnswer:
+        key, amount = repayment.key, repayment.amount
+        with transaction.atomic(using=ALIAS):
+            charge = SandboxCharge.objects.using(ALIAS).select_for_update().get(pk=repayment.charge_key)
             if not SandboxRefund.objects.using(ALIAS).filter(pk=key).exists():
                 if charge.state != CAPTURED or _refunded(charge) + amount.amount > charge.amount:
-                    raise AssertionError(f"the sandbox cannot refund {amount} of {charge_key}")
+                    raise AssertionError(f"the sandbox cannot refund {amount} of {repayment.charge_key}")
                 SandboxRefund(key=key, charge=charge, amount=amount.amount).save(using=ALIAS, force_insert=True)
-        return f"re_{key}"
+        return RefundAnswer(state=RefundAnswer.DONE, reference=f"re_{key}", amount=amount)
+
+    def entries(self, *, after: str | None, limit: int, timeout: float) -> EntryPage:
+        kind, _, last = (after or f"{CAPTURE} ").partition(" ")
+        listed = _captures(last, limit) if kind == CAPTURE else _refunds(last, limit)
+        if len(listed) == limit:
+            return EntryPage(items=listed, next=f"{kind} {listed[-1].key}")
+        return EntryPage(items=listed, next=f"{REFUND} " if kind == CAPTURE else None)
 
     def read_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> Webhook:
         parts = dict(part.partition("=")[::2] for part in headers.get(SIGNATURE, "").split(","))
@@ -118,23 +165,25 @@ def deliver_webhooks() -> bool:
 # --- The books ------------------------------------------------------------------------------------------------------
 
 
-def _insert(key: str, amount: Money, method: str, behaviour: Mapping[str, str]) -> tuple[SandboxCharge, bool]:
+def _insert(charge: Charge, method: str, behaviour: Mapping[str, str]) -> tuple[SandboxCharge, bool]:
     with transaction.atomic(using=ALIAS):
         settles_at: Any = Now() + SETTLES_AFTER if "settles_as" in behaviour else None
+        captured_at: Any = Now() if behaviour["state"] == CAPTURED else None
         new = SandboxCharge(
-            key=key,
+            key=charge.key,
             method=method,
-            amount=amount.amount,
-            currency=amount.currency,
+            amount=charge.amount.amount,
+            currency=charge.amount.currency,
             state=behaviour["state"],
             reason=behaviour.get("reason"),
             settles_at=settles_at,
             settles_as=behaviour.get("settles_as"),
+            captured_at=captured_at,
         )
         is_new = insert_once(new, using=ALIAS)
         if is_new and settles_at is not None:
-            SandboxWebhook(payload={"key": key}, due_at=settles_at).save(using=ALIAS, force_insert=True)
-    return SandboxCharge.objects.using(ALIAS).get(pk=key), is_new
+            SandboxWebhook(payload={"key": charge.key}, due_at=settles_at).save(using=ALIAS, force_insert=True)
+    return SandboxCharge.objects.using(ALIAS).get(pk=charge.key), is_new
 
 
 def _settled(key: str) -> SandboxCharge | None:
@@ -146,10 +195,42 @@ def _settled(key: str) -> SandboxCharge | None:
 
 
 def _settle_if_due(charge: SandboxCharge) -> None:
-    """A pending charge is settled once its time has come, whoever looks first."""
-    due = SandboxCharge.objects.using(ALIAS).filter(pk=charge.pk, state=PENDING, settles_at__lte=Now())
-    if due.update(state=F("settles_as")):
-        charge.refresh_from_db(using=ALIAS)
+    """A pending charge is settled, and an authorisation lapses, once its time has come, whoever looks first."""
+    row = SandboxCharge.objects.using(ALIAS).filter(pk=charge.pk)
+    if charge.state == PENDING:
+        row.filter(state=PENDING, settles_at__lte=Now()).update(state=F("settles_as"), captured_at=F("settles_at"))
+    if charge.state == AUTHORIZED:
+        row.filter(state=AUTHORIZED, created_at__lte=Now() - HOLDS_FOR).update(state=CANCELLED)
+    charge.refresh_from_db(using=ALIAS)
+
+
+def _captures(after: str, limit: int) -> tuple[Entry, ...]:
+    rows = SandboxCharge.objects.using(ALIAS).annotate(moved_at=Coalesce("captured_at", "created_at"))
+    rows = rows.filter(state=CAPTURED, key__gt=after).order_by("key")[:limit]
+    return tuple(
+        Entry(
+            reference=f"ch_{row.key}",
+            key=row.key,
+            kind=CAPTURE,
+            amount=Money(row.amount, row.currency),
+            made_at=row.moved_at,
+        )
+        for row in rows
+    )
+
+
+def _refunds(after: str, limit: int) -> tuple[Entry, ...]:
+    rows = SandboxRefund.objects.using(ALIAS).select_related("charge").filter(key__gt=after).order_by("key")[:limit]
+    return tuple(
+        Entry(
+            reference=f"re_{row.key}",
+            key=row.key,
+            kind=REFUND,
+            amount=Money(row.amount, row.charge.currency),
+            made_at=row.created_at,
+        )
+        for row in rows
+    )
 
 
 def _refunded(charge: SandboxCharge) -> Decimal:

@@ -13,7 +13,7 @@ from config.verification import CHECKS, Books, check_all
 from contracts._base import Money
 from contracts.inventory import StockAudit
 from contracts.orders import OrderAudit
-from contracts.payments import PaymentAudit
+from contracts.payments import MovementAudit, PaymentAudit, ProviderEntry
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
@@ -118,11 +118,24 @@ def held_of(units: int) -> dict[str, int]:
     return {"reserved": units, "moved_reserved": units, "held": units}
 
 
-def books(orders=(), payments=(), stocks=()) -> Books:
+def movement(reference: str = "ch_1", kind: str = "capture", amount: str = "20.00", **changes) -> MovementAudit:
+    """Made long ago."""
+    made = MovementAudit(reference=reference, kind=kind, amount=pounds(amount), made_at=LONG_AGO)
+    return replace(made, **changes)
+
+
+def entry(reference: str = "ch_1", kind: str = "capture", amount: str = "20.00", **changes) -> ProviderEntry:
+    """Made long ago, and booked with us."""
+    facts = {"reference": reference, "key": f"{reference}:key", "kind": kind, "amount": pounds(amount)}
+    return replace(ProviderEntry(**facts, made_at=LONG_AGO, booked=pounds(amount)), **changes)
+
+
+def books(orders=(), payments=(), stocks=(), entries=()) -> Books:
     by_order: dict[UUID, list[PaymentAudit]] = {}
     for one in payments:
         by_order.setdefault(one.order_id, []).append(one)
-    return Books(orders={o.order_id: o for o in orders}, payments=by_order, stock=list(stocks), now=NOW)
+    by_id = {one.order_id: one for one in orders}
+    return Books(orders=by_id, payments=by_order, stock=list(stocks), entries=list(entries), now=NOW)
 
 
 def broken(which: Books) -> dict[str, list[str]]:
@@ -156,6 +169,13 @@ HEALTHY = {
     "a mark of a void": books([order(status="cancelled")], [payment(amount=pounds("0.00"), **NOTHING_TAKEN)]),
     "nothing at all": books(),
     "a shelf": books(stocks=[stock("A"), stock("B")]),
+    "the provider's list": books(
+        [order()],
+        [payment(movements=(movement(), movement("re_1", "refund", "5.00")))],
+        entries=[entry(), entry("re_1", "refund", "5.00")],
+    ),
+    "a movement made just now": books([order()], [payment(movements=(movement(made_at=JUST_NOW),))]),
+    "an entry made just now": books(entries=[entry(made_at=JUST_NOW, booked=None)]),
 }
 
 
@@ -220,6 +240,31 @@ PLANTED = {
     "V8 an entry with one side": (books([order()], [payment(uneven=1)]), {"V8": 1}),
     "V8 debits that are not credits": (books([order()], [payment(debits=pounds("21.00"))]), {"V8": 1}),
     "V8 a ledger that holds what never moved": (books([order()], [payment(held=pounds("21.00"))]), {"V8": 2}),
+    "V8 a movement that the provider does not list": (books([order()], [payment(movements=(movement(),))]), {"V8": 1}),
+    "V8 a movement that the provider lists with another amount": (
+        books([order()], [payment(movements=(movement(),))], entries=[entry(amount="19.99", booked=pounds("20.00"))]),
+        {"V8": 1},
+    ),
+    "V8 a movement that the provider lists in another currency": (
+        books(
+            [order()],
+            [payment(movements=(movement(),))],
+            entries=[replace(entry(), amount=Money(Decimal("20.00"), "EUR"))],
+        ),
+        {"V8": 1},
+    ),
+    "V8 a movement that the provider lists twice": (
+        books([order()], [payment(movements=(movement(),))], entries=[entry(), entry()]),
+        {"V8": 1},
+    ),
+    "V8 a refund that the provider lists as a capture": (
+        books([order()], [payment(movements=(movement(kind="refund"),))], entries=[entry()]),
+        {"V8": 1},
+    ),
+    "V8 entries that we have not booked": (
+        books(entries=[entry(booked=None), entry("re_1", "refund", booked=None), entry("ch_2", key="", booked=None)]),
+        {"V8": 3},
+    ),
     "V9 a gap": (books([order(gapless=False)], [payment()]), {"V9": 1}),
     "V9 a row that strayed": (books([order(folded=False)], [payment()]), {"V9": 1}),
     "V12 no key": (books([order(keys=0)], [payment()]), {"V12": 1}),
@@ -264,6 +309,18 @@ def test_what_is_on_its_way_is_counted_as_such():
     figure = next(finding.figure for finding in check_all(moving) if finding.name == "V1")
 
     assert figure == "3 orders, 2 on their way, 20.00 net"
+
+
+def test_what_was_compared_with_the_providers_list_is_told_in_figures():
+    compared = books(
+        [order()],
+        [payment(movements=(movement(),))],
+        entries=[entry(), entry("ch_2", made_at=JUST_NOW, booked=None)],
+    )
+
+    figure = next(finding.figure for finding in check_all(compared) if finding.name == "V8")
+
+    assert figure == "debits 20.00, credits 20.00; 1 movements of ours, 2 of the provider's, 1 on their way"
 
 
 def test_each_broken_case_is_listed():

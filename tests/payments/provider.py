@@ -8,7 +8,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from apps.payments.gateways import CANCELLED, CAPTURED, PENDING, Answer, BadWebhook, ProviderSilent, Webhook
+from apps.payments import gateways
+from apps.payments.gateways import (
+    AUTHORIZED,
+    CANCELLED,
+    CAPTURED,
+    PENDING,
+    Answer,
+    BadWebhook,
+    Entry,
+    EntryPage,
+    ProviderSilent,
+    RefundAnswer,
+    Repayment,
+    Webhook,
+)
 from contracts._base import Money
 
 
@@ -23,6 +37,7 @@ class Provider:
     """
     ``misbehave["charge"]`` and so on hold what happens at the next calls: ``before`` (silent, nothing done), ``after``
     (done, and silent), an exception, or a function of the honest answer. ``settles`` is the state of a new charge.
+    ``prepares``: its reference is known only once it was asked for.
     """
 
     name = "testers"
@@ -33,6 +48,10 @@ class Provider:
         self.asked: list[tuple[str, str]] = []
         self.timeouts: list[float] = []
         self.settles = CAPTURED
+        self.prepares = False
+        self.prepared: list[str] = []
+        self.numbers: list[int] = []
+        self.listed: list[Entry] = []
         self._lock = threading.RLock()
 
     # --- What the tests look at -------------------------------------------------------------------------------------
@@ -48,33 +67,60 @@ class Provider:
 
     # --- The Gateway protocol ---------------------------------------------------------------------------------------
 
-    def charge(self, *, key: str, amount: Money, method: str, timeout: float) -> Answer:
+    def reference_of(self, *, key: str) -> str:
+        return "" if self.prepares else f"ch_{key}"
+
+    def prepare(self, charge: gateways.Charge, *, timeout: float) -> str:
+        def prepare() -> str:
+            self.prepared.append(charge.key)
+            return f"ch_{charge.key}"
+
+        return self._do("prepare", charge.key, prepare, timeout)
+
+    def charge(self, charge: gateways.Charge, *, timeout: float) -> Answer:
         def take() -> Answer:
-            return self._answer(key, self.charges.setdefault(key, Charge(amount, self.settles)))
+            state = AUTHORIZED if charge.hold and self.settles == CAPTURED else self.settles
+            return self._answer(charge.key, self.charges.setdefault(charge.key, Charge(charge.amount, state)))
 
-        return self._do("charge", key, take, timeout)
+        assert charge.reference == f"ch_{charge.key}"
+        return self._do("charge", charge.key, take, timeout)
 
-    def look_up(self, *, key: str, timeout: float) -> Answer | None:
-        return self._do("look_up", key, lambda: self._answer(key, self.charges.get(key)), timeout)
+    def look_up(self, charge: gateways.Charge, *, timeout: float) -> Answer | None:
+        return self._do("look_up", charge.key, lambda: self._answer(charge.key, self.charges.get(charge.key)), timeout)
 
-    def cancel(self, *, key: str, amount: Money, timeout: float) -> Answer:
+    def capture(self, charge: gateways.Charge, *, timeout: float) -> Answer:
+        def capture() -> Answer:
+            known = self.charges[charge.key]
+            if known.state == AUTHORIZED:
+                known.state = CAPTURED
+            return self._answer(charge.key, known)
+
+        return self._do("capture", charge.key, capture, timeout)
+
+    def cancel(self, charge: gateways.Charge, *, timeout: float) -> Answer:
         def cancel() -> Answer:
-            charge = self.charges.setdefault(key, Charge(amount, PENDING))
-            if charge.state == PENDING:
-                charge.state = CANCELLED
-            return self._answer(key, charge)
+            known = self.charges.setdefault(charge.key, Charge(charge.amount, PENDING))
+            if known.state in {PENDING, AUTHORIZED}:
+                known.state = CANCELLED
+            return self._answer(charge.key, known)
 
-        return self._do("cancel", key, cancel, timeout)
+        return self._do("cancel", charge.key, cancel, timeout)
 
-    def refund(self, *, key: str, charge_key: str, amount: Money, timeout: float) -> str:
-        def give_back() -> str:
-            charge = self.charges[charge_key]
+    def refund(self, repayment: Repayment, *, timeout: float) -> RefundAnswer:
+        key, amount = repayment.key, repayment.amount
+
+        def give_back() -> RefundAnswer:
+            charge = self.charges[repayment.charge_key]
             assert charge.state == CAPTURED, "a refund of what was never captured"
             charge.refunds.setdefault(key, amount)
             assert sum(m.amount for m in charge.refunds.values()) <= charge.amount.amount, "more than was captured"
-            return f"re_{key}"
+            return RefundAnswer(state=RefundAnswer.DONE, reference=f"re_{key}", amount=amount)
 
+        self.numbers.append(repayment.number)
         return self._do("refund", key, give_back, timeout)
+
+    def entries(self, *, after: str | None, limit: int, timeout: float) -> EntryPage:
+        return self._do("entries", "", lambda: EntryPage(items=tuple(self.listed), next=None), timeout)
 
     def read_webhook(self, *, body: bytes, headers: Mapping[str, str]) -> Webhook:
         if headers.get("Signature") != "good":

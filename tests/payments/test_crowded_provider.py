@@ -49,7 +49,7 @@ def test_who_finds_the_places_taken_is_told_at_once_and_the_payment_is_not_lost(
     assert (late.moved, provider.times("charge")) == ([], 1)
 
     go.set()
-    wait_until(lambda: late.service._waiting._free._value == 1)
+    wait_until(lambda: late.service._provider.waiting._free._value == 1)
     assert late.charge().status == "captured"
     assert late.moved == [("capture", "25.00")]
 
@@ -63,7 +63,7 @@ def test_a_void_that_finds_the_places_taken_is_written_down_and_done_later(crowd
     assert late.row.intent == "void"
 
     go.set()
-    wait_until(lambda: late.service._waiting._free._value == 1)
+    wait_until(lambda: late.service._provider.waiting._free._value == 1)
     assert late.void().status == "voided"
     assert late.moved == []
     assert provider.charges[late.key].state == "cancelled"

@@ -140,7 +140,7 @@ def test_an_owed_refund_is_asked_for_again_by_itself_once_it_is_due(theirs, prov
 
     theirs.service.retry_refunds()
     assert theirs.row.status == "captured"
-    shift_clock("payments", "11 seconds")
+    shift_clock("payments", "3 seconds")
     theirs.service.retry_refunds()
     theirs.service.retry_refunds()
 

@@ -59,7 +59,8 @@ def test_an_answer_of_another_amount_or_currency_is_never_booked(theirs, provide
         with pytest.raises(WrongAmount, match=rf"was to take 25.00 GBP, the provider says {amount}"):
             ask()
 
-    assert theirs.row.status == "processing"
+    assert (theirs.row.status, theirs.row.reason) == ("unknown", "wrong_amount")
+    assert [outcome for _, outcome in theirs.asked] == ["wrong_amount", "wrong_amount"]
     assert (theirs.moved, theirs.ledger, theirs.told) == ([], [], [])
 
 

@@ -28,6 +28,9 @@ class Till:
         words = {"key": self.key, "order_id": self.order_id, "user_id": self.user_id, **more}
         return self.service.charge(amount=pounds(amount), method=method, **words)
 
+    def capture(self) -> Any:
+        return self.service.capture(key=self.key)
+
     def inquire(self) -> Any:
         return self.service.inquire(key=self.key)
 
