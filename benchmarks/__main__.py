@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import events, machine, report
+from benchmarks import engine, events, machine, report
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -38,7 +38,7 @@ def main() -> int:
         if not Path("/proc/self/stat").exists():
             raise NoProc
         sizes = events_by(os.environ)
-        figures, facts = run(System(folder / "bench"), wanted, console)
+        figures, turns, facts = run(System(folder / "bench"), wanted, console)
         with console.status("Events") as status:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
@@ -48,8 +48,9 @@ def main() -> int:
         console.print("Stopped.")
         return INTERRUPTED
     report.show(figures, console)
+    report.show_engine(turns, console)
     report.show_events(backlogs, console)
-    found = {**facts, **report.as_json(figures), "events": events.as_json(backlogs)}
+    found = {**facts, **report.as_json(figures), "engine": engine.as_json(turns), "events": events.as_json(backlogs)}
     write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))
     console.print(f"All of it: {folder / 'bench.json'}; as a picture: {folder / 'bench.svg'}", highlight=False)
@@ -78,8 +79,11 @@ def _whole(name: str, value: str) -> int:
     return int(value)
 
 
-def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, dict[str, Any]]:
-    """The figures, and the facts to judge them by. Raises BenchmarkFailed; the system is stopped in any case."""
+def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, list[engine.Turn], dict[str, Any]]:
+    """
+    What an order costs, what the engine's share of it is, and the facts to judge them by. Raises BenchmarkFailed; the
+    system is stopped in any case.
+    """
     facts: dict[str, Any] = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.machine(),
@@ -104,12 +108,18 @@ def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, dict
             figures = measure(
                 system, wanted, tell=lambda what, more: progress.update(bar, description=what, advance=more)
             )
+            turns = engine.measure_engine(
+                system,
+                rounds=wanted.rounds,
+                orders=wanted.orders,
+                tell=lambda what: progress.update(bar, description=what),
+            )
         finally:
             progress.update(bar, description="Stopping everything")
             system.stop()
     system.clean()
     facts["load_average_after"] = machine.load_average()
-    return figures, json.loads(json.dumps(facts))
+    return figures, turns, json.loads(json.dumps(facts))
 
 
 if __name__ == "__main__":

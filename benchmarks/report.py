@@ -10,6 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import engine
+from benchmarks.engine import Turn
 from benchmarks.events import Backlog, verdict
 from benchmarks.figures import CLIENT, TARGET_RATIO, TARGET_WEB_BYTES, Figures, Pair, Spread, cpu_of
 
@@ -26,6 +28,18 @@ def show(figures: Figures, console: Console) -> None:
     console.print(_cpu_table(figures), _speed_table(figures), _asked_table(figures), _memory_table(figures))
     for line in verdicts(figures):
         console.print(line, highlight=False)
+
+
+def show_engine(turns: Sequence[Turn], console: Console) -> None:
+    table = _table(
+        "CPU for an order's four steps, ms: a pair of rows for each round", "", "ours", "PostgreSQL", "the engine"
+    )
+    for number, turn in enumerate(turns, start=1):
+        table.add_row(f"{number} straight", f"{turn.straight_ms:.2f}", f"{turn.straight_postgres_ms:.2f}", "")
+        words = (f"{turn.engine_ms:.2f}", f"{turn.engine_postgres_ms:.2f}", f"{turn.added_ms:+.2f}")
+        table.add_row(f"{number} by the engine", *words)
+    console.print(table)
+    console.print(engine.verdict(list(turns)), highlight=False)
 
 
 def show_events(backlogs: Sequence[Backlog], console: Console) -> None:

@@ -52,7 +52,8 @@ class System:
         # Servers of one's own and their secrets are not for this: everything is embedded.
         foreign = ("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY", "DJANGO_SETTINGS_MODULE", "MITOSIS_SUPERVISED")
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL") and name not in foreign}
-        self._environ = {
+        # Whoever is started with this belongs to the system.
+        self.environ = {
             **kept,
             "STATE_DIR": str(folder),
             "PORT": "0",
@@ -72,7 +73,7 @@ class System:
         with log.open("wb") as output:
             # A session of its own: Ctrl-C is for the benchmark, which then stops this in order.
             self._up = subprocess.Popen(  # noqa: S603 - our own program
-                [*MANAGE, "up"], env=self._environ, stdout=output, stderr=output, start_new_session=True
+                [*MANAGE, "up"], env=self.environ, stdout=output, stderr=output, start_new_session=True
             )
         up = self._up
         wait_until(lambda: up.poll() is not None or self._is_ready(), limit=START_LIMIT, every=0.2)
@@ -100,7 +101,7 @@ class System:
             self._manage("down", "--clean")
 
     def _manage(self, *words: str) -> None:
-        subprocess.run([*MANAGE, *words], env=self._environ, capture_output=True, check=False)  # noqa: S603 - our own
+        subprocess.run([*MANAGE, *words], env=self.environ, capture_output=True, check=False)  # noqa: S603 - our own
 
     def _is_ready(self) -> bool:
         run = state.read_run(self.folder)
