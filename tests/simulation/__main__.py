@@ -98,6 +98,7 @@ def _follow(console: Console, results: SimpleQueue[Any], count: int) -> tuple[li
                 raise SystemExit("a worker process ended before its work was done")
             progress.advance(bar)
             met.update(result["met"])
+            met.update({f"order ends {how}": times for how, times in result["ends"].items()})
             met.update({f"dies at {name}": times for name, times in result["died"].items()})
             if result["broken"]:
                 failed.append(result["seed"])
@@ -122,6 +123,8 @@ def _tell(console: Console, met: Counter[str]) -> list[str]:
     table = Table("what was met", "times", box=None)
     for name in known:
         table.add_row(name, str(met[name]) if met[name] else "[bold red]never[/]")
+    for name in sorted(met.keys() - set(known)):
+        table.add_row(name, str(met[name]))
     console.print(table)
     return [name for name in known if not met[name]]
 

@@ -5,6 +5,7 @@ answer that somebody was given still stands.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -88,6 +89,9 @@ def _provider(world: Any, orders: dict[Any, Order]) -> list[str]:
         if order.status not in REACHED[CONFIRMED]:
             continue
         paid = [charge for charge in charges.values() if charge.order_id == order.id and charge.state in ("captured", "authorized")]
+        if order.status == CONFIRMED and any(charge.lapsed for charge in charges.values() if charge.order_id == order.id):
+            # Its shipment was refused: it stays as it is until somebody cancels it.
+            continue
         held_only = [charge.state for charge in paid] == ["authorized"] and order.status == CONFIRMED and paid[0].hold
         if [charge.amount.amount for charge in paid] != [order.total] or not (held_only or paid[0].state == "captured"):
             found.append(f"V1: order {order.id} is {order.status} of {order.total}, the provider has {paid}")
@@ -171,3 +175,9 @@ def _deadlines(orders: dict[Any, Order]) -> list[str]:
         if tries and tries[-1] == "unknown":
             found.append(f"the payment of order {run.subject} was unknown, and its process was ended by its deadline")
     return found
+
+
+def ends() -> Counter[str]:
+    """How the orders of this run ended, and how many of each."""
+    rows = Order.objects.using("orders").values_list("status", "reason")
+    return Counter(f"{status} ({reason})" if reason else status for status, reason in rows)

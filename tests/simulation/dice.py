@@ -21,7 +21,8 @@ FAULTS: Mapping[str, float] = {
     "holder sleeps": 0.02,
     "clock jumps past a lease": 0.012,
     "clock jumps past a step": 0.004,
-    "clock jumps past the process": 0.003,
+    "clock jumps past the process": 0.002,
+    "nobody comes for a dead one": 0.15,
     "provider is silent before": 0.08,
     "provider is silent after": 0.10,
     "provider keeps a failure, nothing done": 0.04,
@@ -29,7 +30,7 @@ FAULTS: Mapping[str, float] = {
     "provider knows nothing for a while": 0.06,
     "provider takes after it cancelled": 0.3,
     "provider takes after it declined": 0.15,
-    "provider will not cancel": 0.3,
+    "provider will not cancel": 0.5,
     "provider lets an authorisation lapse": 0.06,
     "refund fails many times": 0.15,
     "refund settles later": 0.15,
@@ -50,6 +51,7 @@ AT_MOST: Mapping[str, int] = {
     "commit fails": 3,
     "commit's answer is lost": 4,
     "clock jumps past the process": 1,
+    "nobody comes for a dead one": 1,
     "clock jumps past a step": 2,
 }
 """How often in one run. More of these, and waiting for a person would be right: an event that killed six workers."""

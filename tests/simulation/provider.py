@@ -46,7 +46,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
 
 @dataclass
 class Charge:
-    """``settles`` is when it turns into what, by itself. ``told`` is a state that it answers though it is another."""
+    """``settles`` is when it turns into what, by itself; ``hidden_until`` is how long nothing is known of it."""
 
     order_id: UUID
     amount: Money
@@ -56,6 +56,7 @@ class Charge:
     reason: str = ""
     settles: tuple[float, str] | None = None
     hidden_until: float = 0.0
+    lapsed: bool = False
     refunds: dict[tuple[str, int], tuple[Money, dates.datetime]] = field(default_factory=dict)
     pending_refunds: dict[str, float] = field(default_factory=dict)
     failing_refunds: dict[str, int] = field(default_factory=dict)
@@ -136,7 +137,7 @@ class Provider:
     def settle(self) -> None:
         """Whatever is due by now happens at the provider."""
         for key, charge in self.charges.items():
-            if charge.settles is not None and charge.settles[0] <= self._world.now:
+            if charge.settles is not None and (charge.settles[0] <= self._world.now or self._dice.faults_are_over):
                 _, state = charge.settles
                 charge.settles = None
                 self._become(key, charge, AUTHORIZED if state == CAPTURED and charge.hold else state)
@@ -160,7 +161,8 @@ class Provider:
             return known.state
         state, more = METHODS[known.method]
         if state == PENDING:
-            known.settles = (self._world.now + self._dice.between(0.5, 40), more)
+            soon, late = self._dice.between(0.5, 40), self._dice.between(300, 1200)
+            known.settles = (self._world.now + self._dice.pick((soon, late), (3, 1)), more)
         if state == DECLINED:
             known.reason = more
             if self._dice.fault("provider takes after it declined"):
@@ -171,8 +173,8 @@ class Provider:
     def _capture(self, charge: gateways.Charge) -> str:
         known = self._known(charge)
         if known.state == AUTHORIZED:
-            lapsed = self._dice.fault("provider lets an authorisation lapse")
-            self._become(charge.key, known, CANCELLED if lapsed else CAPTURED)
+            known.lapsed = self._dice.fault("provider lets an authorisation lapse")
+            self._become(charge.key, known, CANCELLED if known.lapsed else CAPTURED)
         return CANCELLED if known.state == PREPARED else known.state
 
     def _cancel(self, charge: gateways.Charge) -> str:

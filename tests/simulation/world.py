@@ -59,13 +59,15 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Result:
-    """``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point."""
+    """``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point,
+    ``ends`` how the orders ended."""
 
     seed: int
     broken: list[str]
     trace: list[str]
     met: Counter[str]
     died: Counter[str]
+    ends: Counter[str]
     seconds: float
 
 
@@ -131,6 +133,8 @@ class World:
         self.pause(f"is at {name}")
         if self.fault("power cut"):
             self.died[name] += 1
+            if self.fault("nobody comes for a dead one"):
+                self.clock.advance(self.dice.between(900, 1000))
             self.actor.dead = True
             raise PowerCut(name)
 
@@ -339,20 +343,26 @@ def run(seed: int, slots: list[Slot], admin: Connection) -> Result:
             world.perform()
             world.make_peace()
             broken = [*world.violations, *checks.broken(world)]
+            ends = checks.ends()
         except Exception:  # whatever it was, this seed leads to it
             broken = [*world.violations, world.trace.plain(traceback.format_exc())]
-    return Result(seed, broken, world.trace.lines, world.dice.met, world.died, time.perf_counter() - began)
+            ends = Counter()
+    return Result(seed, broken, world.trace.lines, world.dice.met, world.died, ends, time.perf_counter() - began)
+
+
+_TABLES = """
+SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables
+WHERE schemaname = ANY(%s) AND tablename <> 'django_migrations' ORDER BY 1
+"""
 
 
 def _empty(admin: Connection) -> None:
     with admin.cursor() as cursor:
-        cursor.execute(
-            "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
-            " WHERE schemaname = ANY(%s) AND tablename <> 'django_migrations'",
-            [["users", "inventory", "payments", "orders"]],
-        )
-        (tables,) = cursor.fetchone() or ("",)
-        cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        cursor.execute(_TABLES, [["users", "inventory", "payments", "orders"]])
+        tables = [name for (name,) in cursor.fetchall()]
+        cursor.execute(" UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables))
+        if used := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(used)} RESTART IDENTITY CASCADE")
 
 
 @contextmanager
