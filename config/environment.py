@@ -15,7 +15,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config.mail import BadMailUrl, MailSettings, mail_settings
+from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
 from runtime.embedded.state import read_run, secrets, state_dir
 from runtime.http.counters import BadLimit, parse_limit
@@ -52,6 +54,7 @@ class Environment:
     webhook_secret: str
     webhook_url: str
     payment_provider: str
+    stripe: StripeSettings
     shop_currency: str
     payment_capture: str
     order_budget: float
@@ -82,6 +85,7 @@ def read(environ: Mapping[str, str]) -> Environment:
     own = _own_secrets(environ, folder)
     secret_key = own["SECRET_KEY"]
     hosted = _domains(environ)
+    provider = _choice(environ, "PAYMENT_PROVIDER", ("sandbox", "stripe"))
     databases = {domain: _runtime_url(environ, run, domain, secret_key) for domain in DOMAINS}
     admins = {domain: _admin_url(environ, domain) for domain in DOMAINS}
     return Environment(
@@ -102,7 +106,8 @@ def read(environ: Mapping[str, str]) -> Environment:
         service_key=own["SERVICE_KEY"],
         webhook_secret=own["SANDBOX_WEBHOOK_SECRET"],
         webhook_url=_webhook_url(environ, run),
-        payment_provider=_choice(environ, "PAYMENT_PROVIDER", ("sandbox",)),
+        payment_provider=provider,
+        stripe=_stripe(environ, in_use=provider == "stripe" and "payments" in hosted),
         shop_currency=_currency(environ),
         payment_capture=_choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
         order_budget=_duration(environ, "ORDER_BUDGET", "3s"),
@@ -181,6 +186,16 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
     except BadMailUrl as error:
         # There may be a password in it.
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
+
+
+def _stripe(environ: Mapping[str, str], *, in_use: bool) -> StripeSettings:
+    currency = _currency(environ)
+    if in_use and currency in NOT_HUNDREDTHS:
+        raise BadSetting("SHOP_CURRENCY", currency, "Stripe does not count it in hundredths, as all prices here are")
+    try:
+        return stripe_settings(environ, in_use=in_use)
+    except BadStripeSetting as error:
+        raise BadSetting(error.name, error.value, error.wanted) from None
 
 
 def _mail_from(environ: Mapping[str, str]) -> str:

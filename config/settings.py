@@ -87,6 +87,9 @@ PAYMENT_CAPTURE = ENVIRONMENT.payment_capture
 PROVIDER_TIMEOUT = ENVIRONMENT.provider_timeout
 SANDBOX_WEBHOOK_URL = ENVIRONMENT.webhook_url
 SANDBOX_WEBHOOK_SECRET = ENVIRONMENT.webhook_secret
+STRIPE_API_KEY = ENVIRONMENT.stripe.secret_key
+STRIPE_WEBHOOK_SECRETS = ENVIRONMENT.stripe.webhook_secrets
+STRIPE_API_BASE = ENVIRONMENT.stripe.api_base
 # At most half of the web threads may wait for the provider; the rest keep answering.
 PROVIDER_WAITERS = max(1, ENVIRONMENT.web_threads // 2)
 

@@ -46,11 +46,15 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockMoment:
-    """Something that happened to an order's stock: it was held, given back, shipped, or came back."""
+    """
+    Something that happened to an order's stock: it was held, given back, shipped, or came back. ``trace_id``: in which
+    trace (W3C Trace Context).
+    """
 
     at: datetime
     kind: str
     detail: str
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

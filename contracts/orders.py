@@ -131,22 +131,22 @@ class OrderCancelled(_OrderEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderShipmentRequested(_OrderEvent):
+class OrderPacked(_OrderEvent):
     """The parcel is ready; the money that is held is taken now. Until that has ended the order cannot be cancelled."""
 
-    name: ClassVar[str] = "OrderShipmentRequested"
-    routing_key: ClassVar[str] = "order.shipment_requested"
+    name: ClassVar[str] = "OrderPacked"
+    routing_key: ClassVar[str] = "order.packed"
     shipment_id: UUID
     carrier: str
     tracking_number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderShipmentRefused(_OrderEvent):
+class OrderUnpaid(_OrderEvent):
     """The money could not be taken, so the parcel stays here. ``reason`` is a stable code."""
 
-    name: ClassVar[str] = "OrderShipmentRefused"
-    routing_key: ClassVar[str] = "order.shipment_refused"
+    name: ClassVar[str] = "OrderUnpaid"
+    routing_key: ClassVar[str] = "order.unpaid"
     shipment_id: UUID
     reason: str
 

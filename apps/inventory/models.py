@@ -14,6 +14,7 @@ from django.db import connections, models
 from contracts._base import Money, new_id
 from contracts.inventory import Line
 from runtime.databases.clock import Now
+from runtime.telemetry.tracing import current_trace_id
 
 
 def _words(column: str) -> models.Func:
@@ -62,8 +63,8 @@ WITH change AS (
     SELECT * FROM unnest(%(skus)s::text[], %(on_hand)s::bigint[], %(reserved)s::bigint[], %(sold)s::bigint[])
     AS c (sku, on_hand, reserved, sold)
 ), moved AS (
-    INSERT INTO inventory_stockmovement (sku, kind, key, on_hand, reserved, sold, order_id, reason)
-    SELECT sku, %(kind)s, %(key)s, on_hand, reserved, sold, %(order_id)s, %(reason)s FROM change
+    INSERT INTO inventory_stockmovement (sku, kind, key, on_hand, reserved, sold, order_id, reason, trace_id)
+    SELECT sku, %(kind)s, %(key)s, on_hand, reserved, sold, %(order_id)s, %(reason)s, %(trace_id)s FROM change
     ON CONFLICT (key, sku) DO NOTHING
     RETURNING sku, on_hand, reserved, sold
 )
@@ -99,6 +100,7 @@ class StockManager(models.Manager["Stock"]):
             "key": key,
             "order_id": order_id,
             "reason": reason,
+            "trace_id": current_trace_id(),
         }
         with connections["inventory"].cursor() as cursor:
             cursor.execute(_MOVE, row)
@@ -190,6 +192,7 @@ class StockMovement(models.Model):
     sold = models.BigIntegerField(default=0)
     order_id = models.UUIDField(null=True)
     reason = models.CharField(max_length=200, blank=True, db_default="")
+    trace_id = models.CharField(max_length=32, null=True)
     made_at = models.DateTimeField(db_default=Now())
 
     class Meta:

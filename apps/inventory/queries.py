@@ -91,6 +91,7 @@ def history(order_id: UUID) -> tuple[StockMoment, ...]:
             at=row.made_at,
             kind=f"stock.{row.kind}",
             detail=f"{row.sku_id}: on hand {row.on_hand:+d}, reserved {row.reserved:+d}, sold {row.sold:+d}",
+            trace_id=row.trace_id,
         )
         for row in rows
     )

@@ -22,10 +22,10 @@ from contracts.orders import (
     OrderCreated,
     OrderDelivered,
     OrderLine,
+    OrderPacked,
     OrderReturned,
-    OrderShipmentRefused,
-    OrderShipmentRequested,
     OrderShipped,
+    OrderUnpaid,
     ReturnedLine,
 )
 from runtime.codec.upcasting import Upcasters
@@ -36,8 +36,8 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         OrderCreated,
         OrderConfirmed,
         OrderCancelled,
-        OrderShipmentRequested,
-        OrderShipmentRefused,
+        OrderPacked,
+        OrderUnpaid,
         OrderShipped,
         OrderDelivered,
         OrderReturned,
@@ -79,7 +79,7 @@ class OrderAggregate:
     reason: str | None = None
     skus: tuple[str, ...] = ()
     paid: bool = False
-    shipment: OrderShipmentRequested | None = None
+    shipment: OrderPacked | None = None
     shipments: tuple[UUID, ...] = ()
     returns: tuple[OrderReturned, ...] = ()
     version: int = 0
@@ -125,24 +125,29 @@ class OrderAggregate:
             OrderShipped(order_id=self.id, user_id=self._owner, carrier=carrier, tracking_number=tracking_number)
         )
 
-    def request_shipment(self, *, shipment_id: UUID, carrier: str, tracking_number: str) -> None:
+    def pack(self, *, shipment_id: UUID, carrier: str, tracking_number: str) -> None:
         """The money is taken first. Raises WrongStatus unless it is confirmed and no shipment of it is under way."""
         self._require_shippable()
-        facts = {"shipment_id": shipment_id, "carrier": carrier, "tracking_number": tracking_number}
-        self._decide(OrderShipmentRequested(order_id=self.id, user_id=self._owner, **facts))
+        self._decide(
+            OrderPacked(
+                order_id=self.id,
+                user_id=self._owner,
+                shipment_id=shipment_id,
+                carrier=carrier,
+                tracking_number=tracking_number,
+            )
+        )
 
-    def complete_shipment(self, *, shipment_id: UUID) -> None:
+    def ship_packed(self, *, shipment_id: UUID) -> None:
         """The money of this shipment was taken. Shipped already: nothing happens."""
         if self.shipment is not None and self.shipment.shipment_id == shipment_id:
             told = {"carrier": self.shipment.carrier, "tracking_number": self.shipment.tracking_number}
             self._decide(OrderShipped(order_id=self.id, user_id=self._owner, **told))
 
-    def refuse_shipment(self, *, shipment_id: UUID, reason: str) -> None:
+    def leave_unpaid(self, *, shipment_id: UUID, reason: str) -> None:
         """The money of this shipment was refused. Ended already: nothing happens."""
         if self.shipment is not None and self.shipment.shipment_id == shipment_id:
-            self._decide(
-                OrderShipmentRefused(order_id=self.id, user_id=self._owner, shipment_id=shipment_id, reason=reason)
-            )
+            self._decide(OrderUnpaid(order_id=self.id, user_id=self._owner, shipment_id=shipment_id, reason=reason))
 
     def deliver(self) -> None:
         """Raises WrongStatus unless it is shipped."""
@@ -222,10 +227,10 @@ class OrderAggregate:
     def _shipped(self, event: OrderShipped) -> None:
         self.status, self.paid, self.shipment = SHIPPED, True, None
 
-    def _shipment_requested(self, event: OrderShipmentRequested) -> None:
+    def _packed(self, event: OrderPacked) -> None:
         self.shipment, self.shipments = event, (*self.shipments, event.shipment_id)
 
-    def _shipment_refused(self, event: OrderShipmentRefused) -> None:
+    def _unpaid(self, event: OrderUnpaid) -> None:
         self.shipment = None
 
     def _delivered(self, event: OrderDelivered) -> None:
@@ -267,8 +272,8 @@ _APPLY: dict[type[Event], Callable[[OrderAggregate, Any], None]] = {
     OrderCreated: OrderAggregate._created,
     OrderConfirmed: OrderAggregate._confirmed,
     OrderCancelled: OrderAggregate._cancelled,
-    OrderShipmentRequested: OrderAggregate._shipment_requested,
-    OrderShipmentRefused: OrderAggregate._shipment_refused,
+    OrderPacked: OrderAggregate._packed,
+    OrderUnpaid: OrderAggregate._unpaid,
     OrderShipped: OrderAggregate._shipped,
     OrderDelivered: OrderAggregate._delivered,
     OrderReturned: OrderAggregate._returned,

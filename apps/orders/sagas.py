@@ -105,15 +105,15 @@ def capture_payment(run: Run) -> Unknown | None:
     return None if payment.status == payments.CAPTURED else Unknown(detail=payment.status)
 
 
-def complete_shipment(run: Run) -> None:
-    done = partial(OrderAggregate.complete_shipment, shipment_id=run.subject)
+def ship_packed(run: Run) -> None:
+    done = partial(OrderAggregate.ship_packed, shipment_id=run.subject)
     repository.change(UUID(run.data["orderId"]), done)
 
 
-def refuse_shipment(run: Run) -> None:
+def leave_unpaid(run: Run) -> None:
     """The order stays confirmed and unpaid: it can be cancelled, or shipped once it can be paid for."""
     reason = (run.refusal or {}).get("code", "failed")
-    refused = partial(OrderAggregate.refuse_shipment, shipment_id=run.subject, reason=reason)
+    refused = partial(OrderAggregate.leave_unpaid, shipment_id=run.subject, reason=reason)
     repository.change(UUID(run.data["orderId"]), refused)
 
 
@@ -124,9 +124,9 @@ class ShipOrder(Saga):
     domain = "orders"
     steps = (
         Step(name="capture_payment", do=capture_payment, pivot=True),
-        Step(name="complete_shipment", do=complete_shipment, local=True),
+        Step(name="ship_packed", do=ship_packed, local=True),
     )
-    undone = refuse_shipment
+    undone = leave_unpaid
 
 
 # --- Cancelling a confirmed one -------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ class Orders(Listening):
             if order.paid or order.status != CONFIRMED:
                 order.ship(**parcel)
             else:
-                order.request_shipment(shipment_id=shipment_id, **parcel)
+                order.pack(shipment_id=shipment_id, **parcel)
 
         def also(order: OrderAggregate) -> None:
             if order.shipment and (run := start(ShipOrder, subject=shipment_id, data={"orderId": str(order_id)})):

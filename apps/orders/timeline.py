@@ -46,7 +46,7 @@ def _elsewhere(order_id: UUID) -> Iterator[dict[str, Any]]:
     for paid in resolve(PAYMENTS).history(order_id=order_id):
         yield _moment(paid.at, "payments", paid.kind, paid.detail)
     for held in resolve(INVENTORY).history(order_id=order_id):
-        yield _moment(held.at, "inventory", held.kind, held.detail)
+        yield _moment(held.at, "inventory", held.kind, held.detail, trace_id=held.trace_id)
 
 
 def _moment(at: datetime, source: str, kind: str, detail: str, *, trace_id: str | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from django.conf import settings
 
-from apps.payments import books, queries
+from apps.payments import books, queries, refunds
 from apps.payments.gateways import Answer, Charge, EntryPage, Gateway, ProviderSilent, Repayment
 from apps.payments.models import Payment, Refund
 from contracts import payments as contract
@@ -64,7 +64,7 @@ class Provider:
         if payment.status in {contract.VOIDED, contract.FAILED, contract.AUTHORIZED} and payment.reference:
             payment = self._ask(payment, "inquire", self.gateway.look_up)
         payment = self.converge(payment)
-        for refund in books.owed_refunds(payment):
+        for refund in refunds.owed_refunds(payment):
             self.give_back(refund)
         return payment
 
@@ -88,10 +88,10 @@ class Provider:
                 answer = self.gateway.refund(question, timeout=_timeout())
             except ProviderSilent as silence:
                 log.warning("refund %s of payment %s is owed: %s", refund.id, payment.id, silence)
-                books.record_owed(refund, silence.outcome)
+                refunds.record_owed(refund, silence.outcome)
                 return refund
             crashpoint("comp.after_before_record")
-        books.record_refund(refund, answer)
+        refunds.record_refund(refund, answer)
         return queries.refund(refund.id)
 
     # --- What is only looked at -------------------------------------------------------------------------------------
@@ -124,11 +124,11 @@ class Provider:
             number = 0 if begun else books.begin_attempt(payment, "prepare")
             try:
                 self._require_ours(payment)
-                reference = self.gateway.prepare(_charge(payment, number), timeout=_timeout())
+                answer = self.gateway.prepare(_charge(payment, number), timeout=_timeout())
             except ProviderSilent as silence:
                 return self._silent(payment, "prepare", silence)
             crashpoint("pay.after_prepare_before_record")
-        return books.record_reference(payment, reference)
+        return books.record_reference(payment, answer)
 
     def _inquire(self, payment: Payment) -> Payment:
         """Where it was never confirmed, the charge is sent again under its key: that is no second charge."""
@@ -143,8 +143,8 @@ class Provider:
             payment = self._ask(payment, action, question)
         if payment.intent != Payment.VOID or payment.status != contract.CAPTURED:
             return payment
-        _, is_new = books.begin_refund(payment, key=f"{payment.key}:refund", amount=None, reason="")
-        for refund in books.owed_refunds(payment):
+        _, is_new = refunds.begin_refund(payment, key=f"{payment.key}:refund", amount=None, reason="")
+        for refund in refunds.owed_refunds(payment):
             self.give_back(refund, asked_before=not is_new)
         return queries.reread(payment)
 

@@ -14,22 +14,15 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest
 
 from apps.payments import gateways
-from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
+from apps.payments.models import Attempt, LedgerLine, Movement, Payment, WebhookReceipt
 from contracts import payments as contract
 from contracts._base import Money
-from contracts.payments import RefundTooLarge
+from runtime.calls.fence import pass_fence
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
-from runtime.idempotency.store import forget_answers
 from runtime.messaging import publish
 
 ALIAS = "payments"
-
-REFUND_LEASE = timedelta(seconds=10)
-"""A refund that is being asked for is not asked for by another process within this time."""
-
-REFUND_STEP, REFUND_QUICK_TRIES, REFUND_LATER = timedelta(seconds=2), 20, timedelta(seconds=15)
-"""A refund that the provider has not confirmed is asked for again after a step; after so many tries less often."""
 
 LOOK_AFTER, LOOK_UNTIL = timedelta(seconds=5), timedelta(days=1)
 """A voided payment is looked at again after this time, then at twice its age each time, until it is so old."""
@@ -71,9 +64,10 @@ def begin_charge(key: str, order: Order, *, provider: str, reference: str) -> tu
         intent=Payment.HOLD if order.hold else Payment.CHARGE,
     )
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         is_new = insert_once(payment, using=ALIAS)
         if is_new:
-            _attempt(payment, "charge" if reference else "prepare").save(using=ALIAS, force_insert=True)
+            attempt(payment, "charge" if reference else "prepare").save(using=ALIAS, force_insert=True)
             return payment, True
     return Payment.objects.using(ALIAS).get(key=key), False
 
@@ -84,6 +78,7 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
     late one meets. What has no reference at the provider is voided at once: no money can have moved.
     """
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         mark = Payment(
             key=key,
             order_id=order_id,
@@ -107,6 +102,7 @@ def begin_void(key: str, order_id: UUID, *, provider: str, currency: str) -> Pay
 def begin_capture(key: str) -> Payment | None:
     """Want what is held under this key taken. None where no charge was begun."""
     with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
         payment = Payment.objects.using(ALIAS).select_for_update().filter(key=key).first()
         if payment is not None and payment.intent == Payment.HOLD:
             payment.intent = Payment.CHARGE
@@ -119,7 +115,7 @@ def begin_attempt(payment: Payment, action: str) -> int:
     Written down before the provider is asked, so that a question that killed us is seen. The number under which to
     ask: how often the provider has refused this question for good.
     """
-    _attempt(payment, action).save(using=ALIAS, force_insert=True)
+    attempt(payment, action).save(using=ALIAS, force_insert=True)
     failed = Attempt.objects.using(ALIAS).filter(payment=payment, action=action)
     return failed.filter(outcome=gateways.ProviderFailed.outcome).count()
 
@@ -130,29 +126,33 @@ def record_silence(payment: Payment, action: str, outcome: str) -> Payment:
     and is asked about all the same, is looked at soon.
     """
     with transaction.atomic(using=ALIAS):
-        current = _locked(payment)
-        _close_attempt(current, action, outcome)
+        current = locked(payment)
+        close_attempt(current, action, outcome)
         if current.status == Payment.PROCESSING:
-            _set_status(current, contract.UNKNOWN)
+            set_status(current, contract.UNKNOWN)
         elif action == "inquire" and current.status not in Payment.OPEN:
             record_lateness(current)
     return current
 
 
-def record_reference(payment: Payment, reference: str) -> Payment:
-    """The provider has its object of the charge. From now on it is asked by this reference; the first one stays."""
+def record_reference(payment: Payment, answer: gateways.Answer) -> Payment:
+    """
+    The provider has its object of the charge. From now on it is asked by this reference; the first one stays. Raises
+    WrongAmount as record_answer does.
+    """
+    _require_amount(payment, "prepare", answer)
     with transaction.atomic(using=ALIAS):
-        current = _locked(payment)
-        _close_attempt(current, "prepare", "prepared")
+        current = locked(payment)
+        close_attempt(current, "prepare", answer.state)
         if not current.reference:
-            current.reference = reference
+            current.reference = answer.reference
             current.save(using=ALIAS, update_fields=["reference"])
     return current
 
 
 def record_nothing(payment: Payment, action: str) -> Payment:
     """The charge was never confirmed at the provider: nothing has happened."""
-    _close_attempt(payment, action, "nothing")
+    close_attempt(payment, action, "nothing")
     return payment
 
 
@@ -163,12 +163,10 @@ def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Pay
 
     Raises WrongAmount where it is of another amount: nothing is booked, and the payment is marked for a person.
     """
-    if answer.amount != payment.money:
-        _mark_wrong(payment, action)
-        raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
+    _require_amount(payment, action, answer)
     with transaction.atomic(using=ALIAS):
-        current = _locked(payment)
-        _close_attempt(current, action, answer.state)
+        current = locked(payment)
+        close_attempt(current, action, answer.state)
         if current.status in {contract.CAPTURED, contract.REFUNDED} or answer.state == current.status:
             return current
         if current.status in {contract.VOIDED, contract.FAILED}:
@@ -201,125 +199,15 @@ def take_due_looks(*, limit: int) -> list[Payment]:
     return rows
 
 
-def begin_refund(payment: Payment, *, key: str, amount: Money | None, reason: str) -> tuple[Refund | None, bool]:
-    """
-    Want so much given back (None: all that is left), once for this key, and whether it was begun just now. None where
-    nothing is left to give.
-
-    Raises RefundTooLarge, also for a payment of which nothing was captured.
-    """
-    with transaction.atomic(using=ALIAS):
-        current = _locked(payment)
-        known = Refund.objects.using(ALIAS).select_related("payment").filter(key=key).first()
-        if known is not None:
-            return known, False
-        is_paid = current.status == contract.CAPTURED
-        left = current.money - promised(current) if is_paid else Money.zero(current.currency)
-        if amount is None and left == Money.zero(left.currency):
-            return None, False
-        wanted = left if amount is None else amount
-        if left < wanted:
-            raise RefundTooLarge(left=left)
-        refund = Refund(payment=current, key=key, amount=wanted.amount, reason=reason, due_at=Now() + REFUND_LEASE)
-        refund.save(using=ALIAS, force_insert=True)
-        _attempt(current, "refund").save(using=ALIAS, force_insert=True)
-    return refund, True
-
-
-def record_refund(refund: Refund, answer: gateways.RefundAnswer) -> None:
-    """
-    What the provider says of a refund. Said twice, it is booked once; what is not done stays owed, and due soon.
-
-    Raises WrongAmount where it is of another amount: nothing is booked, and a person has to look before it is due.
-    """
-    if answer.amount != refund.money:
-        _mark_wrong_refund(refund)
-        raise WrongAmount(f"{refund.key} was to give back {refund.money}, the provider says {answer.amount}")
-    if answer.state != gateways.RefundAnswer.DONE:
-        record_owed(refund, answer.state)
-        return
-    with transaction.atomic(using=ALIAS):
-        current = _locked(refund.payment)
-        _close_attempt(current, "refund", "refunded")
-        movement = Movement(
-            payment=current, kind=Movement.REFUND, key=refund.key, amount=refund.amount, reference=answer.reference
-        )
-        if not insert_once(movement, using=ALIAS):
-            return
-        _post(movement, debit=LedgerLine.CUSTOMERS, credit=LedgerLine.AT_PROVIDER)
-        Refund.objects.using(ALIAS).filter(pk=refund.pk).update(done_at=Now())
-        if refunded(current) == current.money:
-            _set_status(current, contract.REFUNDED)
-        publish(_event(contract.PaymentRefunded, current, amount=refund.money, refund_id=refund.id), using=ALIAS)
-
-
-def record_owed(refund: Refund, outcome: str) -> None:
-    """
-    The provider has not given it back, or nobody can say: it is due again soon. Under a new number where it has failed
-    for good, under the same one where that is not known.
-    """
-    with transaction.atomic(using=ALIAS):
-        _close_attempt(refund.payment, "refund", outcome)
-        rows = Refund.objects.using(ALIAS).filter(pk=refund.pk, number=refund.number, due_at__isnull=False)
-        quick = When(tries__lt=REFUND_QUICK_TRIES, then=Now() + REFUND_STEP)
-        rows.update(
-            number=F("number") + int(outcome == gateways.ProviderFailed.outcome),
-            tries=F("tries") + 1,
-            due_at=Case(quick, default=Now() + REFUND_LATER),
-        )
-
-
-def owed_refunds(payment: Payment) -> list[Refund]:
-    """Refunds of this payment that the provider has not confirmed."""
-    rows = Refund.objects.using(ALIAS).select_related("payment").filter(payment=payment, done_at=None)
-    return list(rows.order_by("id"))
-
-
-def take_due_refunds(*, limit: int) -> list[Refund]:
-    """Refunds whose next try is due, each given to one caller only."""
-    with transaction.atomic(using=ALIAS):
-        rows = list(
-            Refund.objects.using(ALIAS)
-            .select_for_update(of=("self",), skip_locked=True)
-            .select_related("payment")
-            .filter(done_at=None, due_at__lte=Now())
-            .order_by("due_at")[:limit]
-        )
-        Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_LEASE)
-    return rows
-
-
-def forget_reasons(user_id: UUID) -> None:
-    """
-    Blank the reasons of refunds to this user, and forget the stored answers that repeat them, in the caller's
-    transaction. Asked for again under the same key, such an answer is made anew.
-    """
-    refunds = Refund.objects.using(ALIAS).filter(payment__user_id=user_id).exclude(reason="")
-    forget_answers(using=ALIAS, about=list(refunds.values_list("pk", flat=True)))
-    refunds.update(reason="")
-
-
 def take_in_webhook(provider: str, event_id: str) -> bool:
     """Whether this message is new."""
     return insert_once(WebhookReceipt(provider=provider, event_id=event_id), using=ALIAS)
 
 
-def refunded(payment: Payment) -> Money:
-    """How much the provider has given back so far."""
-    rows = Movement.objects.using(ALIAS).filter(payment=payment, kind=Movement.REFUND)
-    return sum((Money(row.amount, payment.currency) for row in rows), Money.zero(payment.currency))
-
-
-def promised(payment: Payment) -> Money:
-    """How much was given back or is to be."""
-    rows = Refund.objects.using(ALIAS).filter(payment=payment)
-    return sum((Money(row.amount, payment.currency) for row in rows), Money.zero(payment.currency))
-
-
 # --- Inside a transaction -------------------------------------------------------------------------------------------
 
 
-def _locked(payment: Payment) -> Payment:
+def locked(payment: Payment) -> Payment:
     return Payment.objects.using(ALIAS).select_for_update().get(pk=payment.pk)
 
 
@@ -328,14 +216,14 @@ def _settle(payment: Payment, answer: gateways.Answer) -> None:
     if answer.state == gateways.CAPTURED:
         _capture(payment, answer)
     elif answer.state == gateways.AUTHORIZED:
-        _set_status(payment, contract.AUTHORIZED)
-        publish(_event(contract.PaymentAuthorized, payment), using=ALIAS)
+        set_status(payment, contract.AUTHORIZED)
+        publish(event(contract.PaymentAuthorized, payment), using=ALIAS)
     elif answer.state == gateways.DECLINED:
         _fail(payment, answer.reason or "payment_declined")
     elif answer.state == gateways.CANCELLED:
         _void(payment)
     else:
-        _set_status(payment, contract.PENDING)
+        set_status(payment, contract.PENDING)
 
 
 def _capture(payment: Payment, answer: gateways.Answer) -> None:
@@ -347,42 +235,39 @@ def _capture(payment: Payment, answer: gateways.Answer) -> None:
         reference=answer.reference,
     )
     if insert_once(movement, using=ALIAS):
-        _post(movement, debit=LedgerLine.AT_PROVIDER, credit=LedgerLine.CUSTOMERS)
-    _set_status(payment, contract.CAPTURED)
-    publish(_event(contract.PaymentCaptured, payment), using=ALIAS)
+        post(movement, debit=LedgerLine.AT_PROVIDER, credit=LedgerLine.CUSTOMERS)
+    set_status(payment, contract.CAPTURED)
+    publish(event(contract.PaymentCaptured, payment), using=ALIAS)
 
 
 def _fail(payment: Payment, reason: str) -> None:
     """What was accepted at first and is refused now has failed: it was not declined."""
     later = payment.status == contract.PENDING and reason == "payment_declined"
-    _set_status(payment, contract.FAILED, reason="payment_failed" if later else reason)
-    publish(_event(contract.PaymentFailed, payment, reason=payment.reason), using=ALIAS)
+    set_status(payment, contract.FAILED, reason="payment_failed" if later else reason)
+    publish(event(contract.PaymentFailed, payment, reason=payment.reason), using=ALIAS)
 
 
 def _void(payment: Payment) -> None:
     """Nothing was taken. The provider may think again, so it is looked at later."""
-    _set_status(payment, contract.VOIDED)
+    set_status(payment, contract.VOIDED)
     if payment.reference:
         record_lateness(payment)
-    publish(_event(contract.PaymentVoided, payment), using=ALIAS)
+    publish(event(contract.PaymentVoided, payment), using=ALIAS)
 
 
-def _mark_wrong(payment: Payment, action: str) -> None:
-    """The outcome is unknown, and the reason says why a person has to look."""
+def _require_amount(payment: Payment, action: str, answer: gateways.Answer) -> None:
+    """Where it is another one, the outcome is unknown, and the reason says why a person has to look."""
+    if answer.amount == payment.money:
+        return
     with transaction.atomic(using=ALIAS):
-        current = _locked(payment)
-        _close_attempt(current, action, WRONG_AMOUNT)
+        current = locked(payment)
+        close_attempt(current, action, WRONG_AMOUNT)
         status = contract.UNKNOWN if current.status == Payment.PROCESSING else current.status
-        _set_status(current, status, reason=WRONG_AMOUNT)
+        set_status(current, status, reason=WRONG_AMOUNT)
+    raise WrongAmount(f"{payment.key} was to take {payment.money}, the provider says {answer.amount}")
 
 
-def _mark_wrong_refund(refund: Refund) -> None:
-    with transaction.atomic(using=ALIAS):
-        _close_attempt(refund.payment, "refund", WRONG_AMOUNT)
-        Refund.objects.using(ALIAS).filter(pk=refund.pk).update(due_at=None)
-
-
-def _post(movement: Movement, *, debit: str, credit: str) -> None:
+def post(movement: Movement, *, debit: str, credit: str) -> None:
     """Both sides of a movement, in one statement."""
     LedgerLine.objects.using(ALIAS).bulk_create(
         [
@@ -392,22 +277,22 @@ def _post(movement: Movement, *, debit: str, credit: str) -> None:
     )
 
 
-def _set_status(payment: Payment, status: str, *, reason: str | None = None) -> None:
+def set_status(payment: Payment, status: str, *, reason: str | None = None) -> None:
     payment.status, payment.reason = status, reason
     Payment.objects.using(ALIAS).filter(pk=payment.pk).update(status=status, reason=reason, updated_at=Now())
 
 
-def _attempt(payment: Payment, action: str) -> Attempt:
+def attempt(payment: Payment, action: str) -> Attempt:
     return Attempt(payment=payment, action=action)
 
 
-def _close_attempt(payment: Payment, action: str, outcome: str) -> None:
+def close_attempt(payment: Payment, action: str, outcome: str) -> None:
     Attempt.objects.using(ALIAS).filter(payment=payment, action=action, ended_at=None).update(
         outcome=outcome, ended_at=Now()
     )
 
 
-def _event(kind: type, payment: Payment, **more: object) -> contract._PaymentEvent:
+def event(kind: type, payment: Payment, **more: object) -> contract._PaymentEvent:
     facts = {"payment_id": payment.id, "order_id": payment.order_id, "amount": payment.money, **more}
     event = kind(**facts)
     assert isinstance(event, contract._PaymentEvent)

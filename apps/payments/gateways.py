@@ -16,6 +16,7 @@ from uuid import UUID
 
 from contracts._base import Money
 
+PREPARED = "prepared"
 AUTHORIZED = "authorized"
 CAPTURED = "captured"
 DECLINED = "declined"
@@ -65,7 +66,7 @@ class Repayment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """
-    What a provider says of a charge. ``amount`` is what it took, where it took any, and what it is to take before.
+    What a provider says of a charge. ``amount`` is what it took or holds, and before that what it is to take.
     ``reason`` is one of our codes where it was declined.
     """
 
@@ -147,8 +148,8 @@ class Gateway(Protocol):
         """The reference that a charge with this key has, where that is known without a question. Else empty."""
         ...
 
-    def prepare(self, charge: Charge, *, timeout: float) -> str:
-        """Make the provider's object of a charge, once for its key. No money moves. The reference."""
+    def prepare(self, charge: Charge, *, timeout: float) -> Answer:
+        """Make the provider's object of a charge, once for its key: answers prepared. No money moves."""
         ...
 
     def charge(self, charge: Charge, *, timeout: float) -> Answer:

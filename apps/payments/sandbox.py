@@ -29,6 +29,7 @@ from apps.payments.gateways import (
     CAPTURED,
     DECLINED,
     PENDING,
+    PREPARED,
     Answer,
     BadWebhook,
     Charge,
@@ -76,8 +77,9 @@ class Sandbox:
     def reference_of(self, *, key: str) -> str:
         return f"ch_{key}"
 
-    def prepare(self, charge: Charge, *, timeout: float) -> str:
-        return self.reference_of(key=charge.key)
+    def prepare(self, charge: Charge, *, timeout: float) -> Answer:
+        reference, nothing = self.reference_of(key=charge.key), Money.zero(charge.amount.currency)
+        return Answer(state=PREPARED, reference=reference, amount=charge.amount, refunded=nothing)
 
     def charge(self, charge: Charge, *, timeout: float) -> Answer:
         behaviour = METHODS.get(charge.method, {"state": DECLINED, "reason": "payment_declined"})

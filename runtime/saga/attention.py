@@ -103,7 +103,8 @@ def facts_of(run: SagaRun) -> dict[str, Any]:
 
 
 def _locked(run_id: UUID, *, using: str) -> SagaRun:
-    run = stuck(using=using).select_for_update().filter(pk=run_id).first()
+    rows = SagaRun.objects.using(using).select_for_update()
+    run = rows.filter(pk=run_id, state=SagaRun.NEEDS_ATTENTION).first()
     if run is None:
         raise NotStuck(id=str(run_id))
     return run

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from runtime.saga.models import SagaRun
-from runtime.telemetry.tracing import current_trace
+from runtime.telemetry.tracing import current_trace_id
 
 
 class LeaseLost(Exception):
@@ -71,10 +71,10 @@ class Run:
 
     def note(self, step: str, action: str, result: str, detail: str = "") -> None:
         """Remember a try for the timeline. Repeats of the same result are counted, not listed."""
-        at, trace = self.now().isoformat(), current_trace()
+        at, trace = self.now().isoformat(), current_trace_id()
         last = self.log[-1] if self.log else {}
         if (last.get("step"), last.get("action"), last.get("result")) == (step, action, result):
             last.update(at=at, tries=last["tries"] + 1, detail=detail)
         else:
             entry = {"step": step, "action": action, "result": result, "at": at, "tries": 1, "detail": detail}
-            self.log.append(entry if trace is None else {**entry, "trace": trace.trace_id})
+            self.log.append(entry if trace is None else {**entry, "trace": trace})

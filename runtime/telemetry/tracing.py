@@ -18,6 +18,7 @@ __all__ = [
     "continue_or_start",
     "current_request_id",
     "current_trace",
+    "current_trace_id",
     "current_traceparent",
     "working_on",
 ]
@@ -56,6 +57,12 @@ def continue_or_start(traceparent: str | None) -> Trace:
 
 def current_trace() -> Trace | None:
     return _trace.get()
+
+
+def current_trace_id() -> str | None:
+    """What a row says of the trace in which it was written; None outside of any trace."""
+    trace = _trace.get()
+    return trace.trace_id if trace else None
 
 
 def current_traceparent() -> str | None:

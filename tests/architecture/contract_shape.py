@@ -12,7 +12,7 @@ from tests.architecture.source import Source, dotted, keyword, last_name, source
 SECTIONS = ("Values", "Errors", "Events", "Promise")
 KINDS = {"value": "Values", "error": "Errors", "event": "Events", "protocol": "Promise"}
 
-READS = {"get", "validate", "authenticate", "session", "quote", "inquire", "audit", "history"}
+READS = {"get", "validate", "authenticate", "session", "quote", "inquire", "audit", "provider_entries", "history"}
 """Methods that change nothing. Every other one takes a key."""
 
 _PLAIN = {"str", "int", "bool", "Decimal", "UUID", "datetime", "tuple", "list", "dict", "None", "Money", "Sequence"}

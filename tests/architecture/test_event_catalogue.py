@@ -27,6 +27,8 @@ CATALOGUE = {
     "OrderCreated": ("orders", "order.created", ORDER | {"total_amount", "items"}),
     "OrderConfirmed": ("orders", "order.confirmed", ORDER),
     "OrderCancelled": ("orders", "order.cancelled", ORDER | {"reason"}),
+    "OrderPacked": ("orders", "order.packed", ORDER | {"shipment_id", "carrier", "tracking_number"}),
+    "OrderUnpaid": ("orders", "order.unpaid", ORDER | {"shipment_id", "reason"}),
     "OrderShipped": ("orders", "order.shipped", ORDER | {"carrier", "tracking_number"}),
     "OrderDelivered": ("orders", "order.delivered", ORDER),
     "OrderReturned": ("orders", "order.returned", ORDER | {"items"}),

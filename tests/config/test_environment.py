@@ -27,7 +27,7 @@ BAD = [
     ("PUBLISH_ALL", "2", "say 1 or 0"),
     ("DOMAINS", "users,shipping", "'shipping' is none of users, inventory, payments, orders"),
     ("DOMAINS", ",", "it names some of users, inventory, payments, orders"),
-    ("PAYMENT_PROVIDER", "paypal", "it is one of sandbox"),
+    ("PAYMENT_PROVIDER", "paypal", "it is one of sandbox, stripe"),
     ("LOG_FORMAT", "xml", "it is one of console, json"),
     ("SHOP_CURRENCY", "gbp", "it is three capital letters, as in GBP"),
     ("SHOP_CURRENCY", "", "it is three capital letters, as in GBP"),

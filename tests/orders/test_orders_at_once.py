@@ -10,9 +10,10 @@ import pytest
 from apps.orders import repository
 from apps.orders.aggregate import OrderAggregate, WrongStatus
 from apps.orders.sagas import CancelOrder, ReturnOrder
-from apps.payments import service as payments_service
+from apps.payments import asking
+from apps.payments.sandbox import Sandbox
+from apps.payments.service import SERVICE
 from runtime.eventstore.store import VersionConflict
-from runtime.resilience import Bulkhead
 from runtime.saga import sweeper
 from runtime.saga.models import SagaRun
 from tests.payments.provider import Provider
@@ -20,10 +21,10 @@ from tests.together import kinds, together
 
 
 @pytest.fixture
-def roomy(monkeypatch):
+def roomy(monkeypatch, settings):
     """Room for all to wait for the provider at once: what is looked at here is something else."""
-    payments = payments_service.SERVICE
-    monkeypatch.setitem(payments.__dict__, "_waiting", Bulkhead(name="the provider", places=50))
+    settings.PROVIDER_WAITERS = 50
+    monkeypatch.setitem(SERVICE.__dict__, "_provider", asking.Provider(Sandbox()))
 
 
 def is_whole(shop, order_id: UUID) -> bool:
@@ -123,7 +124,7 @@ def test_a_cancel_that_races_the_placing_ends_cancelled_with_nothing_kept(commit
 def provider(monkeypatch, settings) -> Provider:
     """Payments ask a provider of the tests' own."""
     provider = Provider()
-    monkeypatch.setitem(payments_service.SERVICE.__dict__, "_gateway", provider)
+    monkeypatch.setitem(SERVICE.__dict__, "_provider", asking.Provider(provider))
     return provider
 
 
@@ -183,6 +184,24 @@ def test_one_return_taken_in_five_times_at_once_is_refunded_once(committed, shop
     if shop.saga(return_id, ReturnOrder.name) == "running":
         shop.go_on(return_id, ReturnOrder.name)
     assert shop.moved(order.id) == [("capture", "30.00"), ("refund", "10.00")]
+
+
+def test_of_one_who_ships_and_one_who_cancels_at_once_one_has_his_way_and_the_money_goes_with_it(
+    committed, shop, roomy, settings
+):
+    settings.PAYMENT_CAPTURE = "shipment"
+    shop.product()
+    for _ in range(5):
+        order = shop.place().order
+
+        answers = together(partial(shop.ship, order.id), partial(shop.cancel, order.id))
+
+        assert kinds(answers) == ["Order", "WrongStatus"]
+        ended = shop.order(order.id).status
+        if ended == "shipped":
+            assert shop.moved(order.id) == [("capture", "10.00")]
+        else:
+            assert (ended, shop.moved(order.id), shop.reservation(order.id)) == ("cancelled", [], "closed")
 
 
 # --- Deciding anew --------------------------------------------------------------------------------------------------

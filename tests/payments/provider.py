@@ -49,7 +49,6 @@ class Provider:
         self.timeouts: list[float] = []
         self.settles = CAPTURED
         self.prepares = False
-        self.prepared: list[str] = []
         self.numbers: list[int] = []
         self.listed: list[Entry] = []
         self._lock = threading.RLock()
@@ -70,10 +69,10 @@ class Provider:
     def reference_of(self, *, key: str) -> str:
         return "" if self.prepares else f"ch_{key}"
 
-    def prepare(self, charge: gateways.Charge, *, timeout: float) -> str:
-        def prepare() -> str:
-            self.prepared.append(charge.key)
-            return f"ch_{charge.key}"
+    def prepare(self, charge: gateways.Charge, *, timeout: float) -> Answer:
+        def prepare() -> Answer:
+            nothing = Money(Decimal("0.00"), charge.amount.currency)
+            return Answer(state=gateways.PREPARED, reference=f"ch_{charge.key}", amount=charge.amount, refunded=nothing)
 
         return self._do("prepare", charge.key, prepare, timeout)
 

@@ -208,9 +208,9 @@ def test_a_void_of_what_was_never_prepared_asks_nobody(prepared, provider):
 
 @pytest.mark.django_db
 def test_a_charge_that_is_undone_while_it_is_being_prepared_is_never_confirmed(prepared, provider):
-    def undo(reference: str) -> str:
+    def undo(answer):
         assert prepared.void().status == "voided"
-        return reference
+        return answer
 
     provider.misbehave["prepare"] = [undo]
 
