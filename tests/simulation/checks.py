@@ -161,7 +161,8 @@ def _cancelled_rightly(one: Any, order: Order) -> list[str]:
         "payment_failed": method == "pm_settles_not",
         "out_of_stock": any(line.sku == "hot" for line in one.wish.lines),
         "expired": order.updated_at - order.created_at >= timedelta(seconds=PlaceOrder.deadline or 0),
-        "payment_closed": "cancel" in one.wanted,
+        # Declined, and taken all the same: that was given back, and nothing more is taken.
+        "payment_closed": method in ("pm_declined", "pm_poor"),
     }
     assert method in METHODS
     return [] if reasons.get(order.reason or "") else [f"order {order.id} ({method}) was cancelled: {order.reason}"]
