@@ -187,7 +187,7 @@ class Customer:
 
 
 FATES = ("keep", "cancel early", "cancel", "ship", "return", "give back")
-LIKELY = (2, 3, 1, 1, 3, 2)
+LIKELY = (2, 2, 1, 2, 4, 2)
 SKUS = {"hot": (3, "19.99"), "cold": (40, "0.10"), "odd": (25, "3.33"), "dear": (15, "1250.00")}
 """Each product's opening stock and price."""
 

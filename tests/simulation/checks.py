@@ -18,7 +18,7 @@ from runtime.saga.models import SagaRun
 from tests.simulation.provider import METHODS
 
 _LEFT = """
-SELECT format('process %s of %s %s', definition, subject, state) FROM orders.saga_sagarun
+SELECT format('process %s of %s %s %s', definition, subject, state, error) FROM orders.saga_sagarun
     WHERE state NOT IN ('completed', 'compensated')
 UNION ALL SELECT format('event %s of %s not told', event_type, subject) FROM {schema}.messaging_outboxmessage
     WHERE wanted AND (published_at IS NULL OR settled_at IS NULL)

@@ -20,6 +20,7 @@ from apps.payments.gateways import (
     CAPTURED,
     DECLINED,
     PENDING,
+    PREPARED,
     Answer,
     Entry,
     EntryPage,
@@ -31,8 +32,6 @@ from apps.payments.gateways import (
 )
 from contracts._base import Money
 from runtime.databases.transactions import open_transactions
-
-PREPARED = "prepared"
 
 METHODS: Mapping[str, tuple[str, str]] = {
     "pm_good": (CAPTURED, ""),
@@ -95,9 +94,9 @@ class Provider:
     def reference_of(self, *, key: str) -> str:
         return "" if self.prepares else f"ch_{key}"
 
-    def prepare(self, charge: gateways.Charge, *, timeout: float) -> str:
+    def prepare(self, charge: gateways.Charge, *, timeout: float) -> Answer:
         self._ask("prepare", charge.key, charge.number, lambda: self._known(charge))
-        return f"ch_{charge.key}"
+        return self._answer(charge, PREPARED)
 
     def charge(self, charge: gateways.Charge, *, timeout: float) -> Answer:
         return self._answer(charge, self._ask("charge", charge.key, charge.number, lambda: self._take(charge)))
