@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test proof mutants check bench clean distclean
+.PHONY: help setup setup-dev demo up down test proof simulate mutants check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -29,6 +29,9 @@ test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 
 proof: setup-dev ## The long proofs: nine months of sales, a million products (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs $(ARGS)
+
+simulate: setup-dev ## A shop in trouble, played from a seed: SEED=123 tells one, SEEDS=5000 FROM=0 plays many
+	@SEED="$(SEED)" SEEDS="$(SEEDS)" FROM="$(FROM)" $(PYTHON_IN_VENV) -m tests.simulation
 
 mutants: setup-dev ## Take each guard of the messaging out, one at a time, and see which test fails for it
 	@$(PYTHON_IN_VENV) -m tests.mutants

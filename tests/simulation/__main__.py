@@ -32,9 +32,7 @@ class Player:
     def __init__(self, number: int, seeds: SimpleQueue[int | None], results: SimpleQueue[Any], *words: str) -> None:
         environ = {**os.environ, "PYTEST_XDIST_WORKER": f"gw{number}"}
         command = [sys.executable, "-m", "tests.simulation.worker", *words]
-        self._process = subprocess.Popen(
-            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._seeds, self._results = seeds, results
         self._thread = threading.Thread(target=self._play)
         self._thread.start()

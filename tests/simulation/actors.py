@@ -149,7 +149,9 @@ class Customer:
             told = self.world.served(f"give back {amount}", lambda: PAYMENTS.refund_payment(**words))
             if told is not None:
                 said = "refused" if isinstance(told, Rejected) else "promised"
-                self.world.answers.append(Answer(order_id, "refund", said, detail=(f"{payment.id}:op-{self.number}", amount)))
+                self.world.answers.append(
+                    Answer(order_id, "refund", said, detail=(f"{payment.id}:op-{self.number}", amount))
+                )
                 return
             self.world.wait(self.world.dice.between(0.2, 6))
 

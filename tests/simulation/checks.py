@@ -82,14 +82,19 @@ def _provider(world: Any, orders: dict[Any, Order]) -> list[str]:
         net = captured - charge.refunded
         if charge.refunded > captured:
             found.append(f"V3: the provider gave back {charge.refunded} of {captured} for {key}")
-        if order is None or order.status == CANCELLED:
-            if net or charge.state == "authorized":
-                found.append(f"V2: {key} is {charge.state} at the provider, {net} net, for no living order")
+        if (order is None or order.status == CANCELLED) and (net or charge.state == "authorized"):
+            found.append(f"V2: {key} is {charge.state} at the provider, {net} net, for no living order")
     for order in orders.values():
         if order.status not in REACHED[CONFIRMED]:
             continue
-        paid = [charge for charge in charges.values() if charge.order_id == order.id and charge.state in ("captured", "authorized")]
-        if order.status == CONFIRMED and any(charge.lapsed for charge in charges.values() if charge.order_id == order.id):
+        paid = [
+            charge
+            for charge in charges.values()
+            if charge.order_id == order.id and charge.state in ("captured", "authorized")
+        ]
+        if order.status == CONFIRMED and any(
+            charge.lapsed for charge in charges.values() if charge.order_id == order.id
+        ):
             # Its shipment was refused: it stays as it is until somebody cancels it.
             continue
         held_only = [charge.state for charge in paid] == ["authorized"] and order.status == CONFIRMED and paid[0].hold
@@ -124,7 +129,10 @@ def _answer(world: Any, answer: Any, orders: dict[Any, Order]) -> list[str]:
 def _promised(world: Any, answer: Any) -> list[str]:
     key, amount = answer.detail
     made = [
-        given for charge in world.provider.charges.values() for (own, _), (given, _) in charge.refunds.items() if own == key
+        given
+        for charge in world.provider.charges.values()
+        for (own, _), (given, _) in charge.refunds.items()
+        if own == key
     ]
     wanted = [amount] if answer.said == "promised" else []
     return [] if made == wanted else [f"V10: a refund of {amount} was {answer.said}, the provider made {made}"]

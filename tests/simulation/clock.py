@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 from runtime.databases.clock import CLOCK_FUNCTION
 
@@ -29,7 +29,7 @@ $$
 class Clock:
     """``now`` is in seconds since the run began. Stands for the module ``time`` too, where a run measures it."""
 
-    def __init__(self, admin: Connection) -> None:
+    def __init__(self, admin: extensions.connection) -> None:
         self._admin = admin
         self.now = 0.0
         self.advance(0.0)
@@ -52,7 +52,7 @@ class Clock:
 
 
 @contextmanager
-def standing_clock(admin: Connection, schemas: Sequence[str]) -> Iterator[None]:
+def standing_clock(admin: extensions.connection, schemas: Sequence[str]) -> Iterator[None]:
     """While this lasts, the time in this database is that of whichever Clock was advanced last."""
     with admin.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")

@@ -76,7 +76,7 @@ class Letter:
 
 
 class Provider:
-    """``pause`` lets others have their turn; ``broken`` is told of what no customer of a provider may do."""
+    """One for each run."""
 
     name = "testers"
 
@@ -142,15 +142,18 @@ class Provider:
                 self._become(key, charge, AUTHORIZED if state == CAPTURED and charge.hold else state)
                 self._world.tell("provider", f"{key} settles by itself: {charge.state}")
 
+    def due_letter(self) -> Letter | None:
+        """The webhook to be sent next."""
+        due = (one for one in self.letters if one.due <= self._world.now or self._dice.faults_are_over)
+        return next(due, None)
+
     def is_quiet(self) -> bool:
         return not self.letters and all(charge.settles is None for charge in self.charges.values())
 
     # --- What it does -----------------------------------------------------------------------------------------------
 
     def _known(self, charge: gateways.Charge) -> Charge:
-        return self.charges.setdefault(
-            charge.key, Charge(charge.order_id, charge.amount, charge.method, charge.hold)
-        )
+        return self.charges.setdefault(charge.key, Charge(charge.order_id, charge.amount, charge.method, charge.hold))
 
     def _take(self, charge: gateways.Charge) -> str:
         known = self._known(charge)
@@ -218,23 +221,20 @@ class Provider:
         self.settle()
         if (question, key, number) in self._kept:
             raise ProviderFailed("the same failure as before")
-        if self._fault("provider is silent before"):
+        if self._world.fault("provider is silent before"):
             raise ProviderSilent("silent before")
         changes = question not in {"look_up", "prepare"}
-        if changes and self._fault("provider keeps a failure, nothing done"):
+        if changes and self._world.fault("provider keeps a failure, nothing done"):
             self._kept.add((question, key, number))
             raise ProviderFailed("failed")
         answer = work()
-        if changes and self._fault("provider keeps a failure, though done"):
+        if changes and self._world.fault("provider keeps a failure, though done"):
             self._kept.add((question, key, number))
             raise ProviderFailed("failed, though done")
-        if self._fault("provider is silent after"):
+        if self._world.fault("provider is silent after"):
             raise ProviderSilent("silent after")
         self._world.pause(f"hears of the provider: {answer if isinstance(answer, str) else ''}")
         return answer
-
-    def _fault(self, name: str) -> bool:
-        return self._world.fault(name)
 
     def _answer(self, charge: gateways.Charge, state: str) -> Answer:
         known = self.charges[charge.key]

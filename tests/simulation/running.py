@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg2
-
 from django.db import connections
 
-from tests.simulation import world
+from tests.simulation import play
 from tests.simulation.clock import standing_clock
 from tests.simulation.stage import Slot
 from tests.simulation.wires import tap
@@ -20,7 +19,7 @@ DOMAINS = ("users", "inventory", "payments", "orders")
 
 
 @contextmanager
-def simulation() -> Iterator[Callable[[int], world.Result]]:
+def simulation() -> Iterator[Callable[[int], play.Result]]:
     """Call what this gives with a seed, as often as wanted, in the thread that it was given to."""
     admin = psycopg2.connect(os.environ["DATABASE_URL"])
     admin.autocommit = True
@@ -29,7 +28,7 @@ def simulation() -> Iterator[Callable[[int], world.Result]]:
         _hurry("off")
         with standing_clock(admin, DOMAINS):
             slots += [Slot(number, _connect) for number in range(SLOTS)]
-            yield lambda seed: world.run(seed, slots, admin)
+            yield lambda seed: play.run(seed, slots, admin)
     finally:
         _hurry("DEFAULT")
         for slot in slots:

@@ -6,9 +6,11 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from config.celery import app
+from runtime.messaging import inbox
 from runtime.messaging.envelope import read, write
 from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
@@ -28,7 +30,6 @@ class Broker:
     def __init__(self, world: Any) -> None:
         self._world = world
         self.messages: list[Message] = []
-        self.events_in = 0
 
     def put(self, name: str, work: Callable[[], None]) -> None:
         self.messages.append(Message(name, work))
@@ -64,7 +65,8 @@ class Broker:
             if self._world.fault("broker loses an event"):
                 continue
             for _ in range(2 if self._world.fault("event comes twice") else 1):
-                self._world.deliver(envelope, consumer)
+                name = f"{envelope.event_type} of {self._world.trace.call(envelope.subject, 'subject')} to {consumer}"
+                self.put(name, partial(inbox.receive, envelope, consumer=consumer))
 
 
 class SimulatedRelay(Relay):

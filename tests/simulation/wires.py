@@ -19,7 +19,7 @@ from runtime.calls import current_call
 from runtime.calls.routing import protocol_of
 from runtime.calls.signatures import methods_of
 
-FENCED = {"inventory": {"reserve", "release"}}
+FENCED = {"inventory": {"reserve", "release"}, "payments": {"charge", "capture", "void", "refund"}}
 """The calls that refuse whoever has slept and was followed by a later holder of his lease."""
 
 

@@ -25,7 +25,8 @@ def main() -> None:
                 result = vars(run(int(line)))
                 if not result["broken"]:
                     result["trace"] = result["trace"] if "--trace" in sys.argv else []
-                print(json.dumps(result), flush=True)
+                sys.stdout.write(json.dumps(result) + "\n")
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":
