@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FAULTS: Mapping[str, float] = {
     "power cut": 0.02,
     "call fails before it runs": 0.03,
-    "call's answer is lost": 0.05,
+    "call's answer is lost": 0.04,
+    "call is on its way for long": 0.02,
     "customer's answer is lost": 0.15,
     "commit fails": 0.004,
     "commit's answer is lost": 0.008,
@@ -31,7 +32,7 @@ FAULTS: Mapping[str, float] = {
     "provider takes after it cancelled": 0.3,
     "provider takes after it declined": 0.15,
     "provider will not cancel": 0.5,
-    "provider lets an authorisation lapse": 0.06,
+    "provider lets an authorisation lapse": 0.2,
     "refund fails many times": 0.15,
     "refund settles later": 0.15,
     "webhook comes twice": 0.3,

@@ -8,13 +8,16 @@ fails fails as the contracts say that it may.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db.utils import OperationalError
 from django.utils.module_loading import import_string
 
-from contracts._base import Superseded, Unavailable
+from contracts._base import Rejected, Superseded, Unavailable
 from runtime.calls import current_call
 from runtime.calls.routing import protocol_of
 from runtime.calls.signatures import methods_of
@@ -44,13 +47,23 @@ class Wire:
             world.pause(f"calls {domain}.{name} {arguments.get('key', '')}")
             if world.fault("call fails before it runs"):
                 raise Unavailable(f"{domain} did not answer")
-            answer = _fenced(world, domain, name, lambda: real(**arguments))
+            run = partial(_fenced, world, domain, name, partial(real, **arguments))
+            if world.fault("call is on its way for long"):
+                world.broker.put(f"late {domain}.{name}", partial(_arrive, copy_context(), run))
+                raise Unavailable(f"{domain} did not answer in time")
+            answer = run()
             if world.fault("call's answer is lost"):
                 raise Unavailable(f"{domain} did not answer in time")
             world.pause(f"has {domain}.{name} answered")
             return answer
 
         return carried
+
+
+def _arrive(context: Context, run: Callable[[], Any]) -> None:
+    """A call comes after its caller has given it up, under the lease that it was made under."""
+    with suppress(Rejected, Superseded):
+        context.run(run)
 
 
 def _fenced(world: Any, domain: str, name: str, run: Callable[[], Any]) -> Any:

@@ -165,9 +165,9 @@ class World:
         if letter := self.provider.due_letter():
             yield 2.0, partial(self._enter, "webhook", partial(crowd.hear, self, letter))
         if len(self.actors) < len(self.slots) - 1:
-            yield 0.7, partial(self._enter, "sweeper", partial(crowd.sweep, self))
+            yield 0.5, partial(self._enter, "sweeper", partial(crowd.sweep, self))
             for domain in ("orders", "payments"):
-                yield 0.7, partial(self._enter, f"relay {domain}", relay_of(domain, self.broker).publish_batch)
+                yield 0.4, partial(self._enter, f"relay {domain}", relay_of(domain, self.broker).publish_batch)
             yield 0.2, partial(self._enter, "timers", partial(crowd.look_at_timers, self))
 
     def _go_on(self, actor: Actor) -> None:
