@@ -167,6 +167,7 @@ def _cancelled_rightly(one: Any, order: Order) -> list[str]:
         "payment_declined": method == "pm_declined",
         "insufficient_funds": method == "pm_poor",
         "payment_failed": method == "pm_settles_not",
+        "user_inactive": one.world.account_closed,
         "out_of_stock": any(line.sku == "hot" for line in one.wish.lines),
         "expired": order.updated_at - order.created_at >= timedelta(seconds=PlaceOrder.deadline or 0),
         # Declined, and taken all the same: that was given back, and nothing more is taken.

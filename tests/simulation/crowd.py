@@ -9,6 +9,7 @@ from uuid import UUID
 
 from apps.inventory.service import SERVICE as INVENTORY
 from apps.payments.service import SERVICE as PAYMENTS
+from apps.users.models import User
 from apps.users.service import SERVICE as USERS
 from contracts._base import Money, new_id
 from runtime.messaging import inbox
@@ -33,7 +34,17 @@ def open_shop(world: Any) -> list[tuple[str, Callable[[], None]]]:
         lines = ", ".join(f"{line.quantity} {line.sku}" for line in one.wish.lines)
         world.tell("the run", f"customer {number} wants {lines} with {one.wish.payment_method}, to {one.fate}")
         scripts += scripts_of(one)
+    if world.dice.chance(0.15):
+        scripts.append(("the customer", partial(_close_account, world, user_id)))
     return scripts
+
+
+def _close_account(world: Any, user_id: UUID) -> None:
+    """Whoever has ordered may be gone before the order is through."""
+    world.wait(world.dice.between(0, 30))
+    world.account_closed = True
+    world.tell("the customer", "closes the account")
+    User.objects.using("users").filter(pk=user_id).update(active=False)
 
 
 def sweep(world: Any) -> None:

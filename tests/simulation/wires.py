@@ -42,6 +42,8 @@ class Wire:
             world = Wire.world
             if world is None or world.actor is None:
                 return real(**arguments)
+            if lease := current_call().lease:
+                world.held(lease.id, lease.epoch)
             if order_id := arguments.get("order_id"):
                 world.trace.call(order_id, "order")
             world.pause(f"calls {domain}.{name} {arguments.get('key', '')}")
@@ -89,6 +91,14 @@ USERS, INVENTORY, PAYMENTS, ORDERS = (Wire(domain) for domain in ("users", "inve
 SERVICES = {name: f"tests.simulation.wires.{name.upper()}" for name in ("users", "inventory", "payments", "orders")}
 
 
+_SAVES = "SET state = %(state)s"
+"""Part of the statement that saves a run of a process."""
+
+
+def _changed(context: Any) -> bool:
+    return bool(context["cursor"].rowcount)
+
+
 def tap(connection: Any) -> None:
     """Have what this connection commits fail, or be reported as failed, where the run says so."""
     with connection.cursor() as cursor:
@@ -108,8 +118,10 @@ def tap(connection: Any) -> None:
         if world is not None and world.actor is not None and world.actor.dead:
             world.broken(f"a process that was gone executed {statement[:60]}")
         answer = execute(statement, parameters, many, context)
-        saves = "UPDATE saga_sagarun" in statement and not connection.in_atomic_block
-        if saves and world is not None and world.fault("save's answer is lost"):
+        saves = _SAVES in statement
+        if saves and world is not None and world.held(parameters["id"], parameters["epoch"]) and _changed(context):
+            world.broken(f"a holder of process {parameters['id']} saved it after a later one had gone on with it")
+        if saves and not connection.in_atomic_block and world is not None and world.fault("save's answer is lost"):
             raise OperationalError("the answer to UPDATE was lost")
         return answer
 

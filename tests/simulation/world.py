@@ -51,6 +51,8 @@ class World:
         self.fences: dict[str, dict[UUID, int]] = defaultdict(dict)
         self.provider, self.broker = Provider(self), Broker(self)
         self.customers: list[Any] = []
+        self.account_closed = False
+        self._epochs: dict[str, int] = defaultdict(int)
         self._scripts: list[tuple[str, Callable[[], None]]] = []
 
     @property
@@ -128,6 +130,12 @@ class World:
         status = getattr(getattr(answer, "order", answer), "status", type(answer).__name__)
         self.tell(self.actor.name, f"is answered: {status}")
         return answer
+
+    def held(self, run: Any, epoch: int) -> bool:
+        """A holder of this run is at work. Whether a later one was before."""
+        latest = self._epochs[str(run)]
+        self._epochs[str(run)] = max(latest, epoch)
+        return epoch < latest
 
     # --- Turns ------------------------------------------------------------------------------------------------------
 
