@@ -62,6 +62,12 @@ class RabbitMQ:
         if not wait_until(self._answers, limit=60):
             raise RuntimeError(f"RabbitMQ did not answer within 60 s: {(self.folder / 'out').read_text()}")
 
+    @property
+    def pid(self) -> int:
+        """Of the process that it was started as, which leads all others of it."""
+        assert self._process is not None, "asked before it was started"
+        return self._process.pid
+
     def kill(self) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -44,8 +45,9 @@ app.conf.update(
     worker_consumer="runtime.messaging.letterbox:KeepingConsumer",
     # Nobody gives a worker orders over the broker, and RabbitMQ 4 has no room for the queues that this takes.
     worker_enable_remote_control=False,
-    # One at a time: what a dying child takes with it is its own message and no other.
-    worker_prefetch_multiplier=1,
+    # A child is given one message at a time, and takes no other with it when it dies. What the worker holds beside, so
+    # that no child waits for the broker, RabbitMQ hands out again at once when a worker dies; Valkey after a minute.
+    worker_prefetch_multiplier=4 if AMQP else 1,
     worker_enable_prefetch_count_reduction=False,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     # A broker that is away is waited for, at start as later.
@@ -73,10 +75,19 @@ def _keep_our_logging(**kwargs: Any) -> None:
     """Django's LOGGING is the one set-up; Celery is not to make its own."""
 
 
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at whether the databases still answer: one for each task would be one statement more."""
+_next_look = 0.0
+
+
 @task_prerun.connect
 def _no_dead_connections(**kwargs: Any) -> None:
     """As Django does at the start of a request: what has served its time, or failed, is opened anew when needed."""
-    close_old_connections()
+    global _next_look
+    now = time.monotonic()
+    if now >= _next_look or any(each.errors_occurred for each in connections.all(initialized_only=True)):
+        _next_look = now + _LOOK_EVERY
+        close_old_connections()
 
 
 @worker_process_init.connect

@@ -56,11 +56,15 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMoment:
-    """Something that happened to an order's payment: an attempt, a capture, a refund."""
+    """
+    Something that happened to an order's payment: an attempt, a capture, a refund. ``trace_id``: in which trace (W3C
+    Trace Context).
+    """
 
     at: datetime
     kind: str
     detail: str
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def _steps(order: Order) -> Iterator[dict[str, Any]]:
 
 def _elsewhere(order_id: UUID) -> Iterator[dict[str, Any]]:
     for paid in resolve(PAYMENTS).history(order_id=order_id):
-        yield _moment(paid.at, "payments", paid.kind, paid.detail)
+        yield _moment(paid.at, "payments", paid.kind, paid.detail, trace_id=paid.trace_id)
     for held in resolve(INVENTORY).history(order_id=order_id):
         yield _moment(held.at, "inventory", held.kind, held.detail, trace_id=held.trace_id)
 

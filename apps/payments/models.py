@@ -10,6 +10,7 @@ from django.db import models
 from contracts import payments as contract
 from contracts._base import Money, new_id
 from runtime.databases.clock import Now
+from runtime.telemetry.tracing import current_trace_id
 
 
 class Payment(models.Model):
@@ -70,6 +71,7 @@ class Movement(models.Model):
     key = models.CharField(max_length=300, unique=True)
     amount = models.DecimalField(max_digits=20, decimal_places=2)
     reference = models.CharField(max_length=255)
+    trace_id = models.CharField(max_length=32, null=True, default=current_trace_id)
     made_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -146,6 +148,7 @@ class Attempt(models.Model):
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="attempts")
     action = models.CharField(max_length=16)
     outcome = models.CharField(max_length=32, null=True)
+    trace_id = models.CharField(max_length=32, null=True, default=current_trace_id)
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
 

@@ -64,12 +64,20 @@ def history(order_id: UUID) -> tuple[PaymentMoment, ...]:
     for payment in _whole().filter(order_id=order_id):
         found += [
             PaymentMoment(
-                at=row.started_at, kind=f"payment.{row.action}", detail=row.outcome or "no answer is known of"
+                at=row.started_at,
+                kind=f"payment.{row.action}",
+                detail=row.outcome or "no answer is known of",
+                trace_id=row.trace_id,
             )
             for row in payment.attempts.all()
         ]
         found += [
-            PaymentMoment(at=row.made_at, kind=f"payment.{row.kind}", detail=str(Money(row.amount, payment.currency)))
+            PaymentMoment(
+                at=row.made_at,
+                kind=f"payment.{row.kind}",
+                detail=str(Money(row.amount, payment.currency)),
+                trace_id=row.trace_id,
+            )
             for row in payment.movements.all()
         ]
     return tuple(sorted(found, key=lambda moment: moment.at))

@@ -97,7 +97,8 @@ def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
     # Several sets may share one broker, and two workers of one name would take each other's control messages.
     hostname = f"{name}-{hashlib.sha256(str(state).encode()).hexdigest()[:8]}@%h"
     celery = (sys.executable, "-m", "celery", "--app", "config", "worker", "--loglevel", "WARNING")
-    alone = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--hostname", hostname)
+    # Three: each waits for a disk or a neighbour for a good part of its time, and two would leave processors idle.
+    alone = ("--concurrency", "3", "--without-gossip", "--without-mingle", "--hostname", hostname)
     command = (*celery, *alone, "--queues", ",".join(domains))
     return ProcessSpec(name=name, role="worker", domains=domains, command=command, stop_limit=15.0)
 

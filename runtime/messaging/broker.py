@@ -117,13 +117,18 @@ def depth_of(connection: Connection, consumer: str) -> int:
         channel.close()
 
 
-def wording(app: Celery, task: str, arguments: dict[str, Any], *, task_id: str) -> Any:
-    """A task as Celery words it: headers, properties and body."""
-    return app.amqp.create_task_message(task_id, task, args=(), kwargs=arguments, ignore_result=True)
+def wording(app: Celery, task: str, arguments: dict[str, Any], *, task_id: str, about: str) -> Any:
+    """A task as Celery words it: headers, properties and body. ``about`` is what its headers say of the arguments."""
+    # Left to itself, Celery would write them once more into the headers, as Python would print them.
+    return app.amqp.create_task_message(
+        task_id, task, args=(), kwargs=arguments, argsrepr="", kwargsrepr=about, ignore_result=True
+    )
 
 
 def event_wording(app: Celery, envelope: Envelope) -> Any:
-    return wording(app, DELIVER, {"event": write(envelope)}, task_id=str(envelope.event_id))
+    event_id = str(envelope.event_id)
+    about = f"{envelope.event_type} {event_id}"
+    return wording(app, DELIVER, {"event": write(envelope)}, task_id=event_id, about=about)
 
 
 def put(producer: Producer, message: Any, *, exchange: str, routing_key: str, mandatory: bool = False) -> None:
@@ -143,6 +148,6 @@ def put(producer: Producer, message: Any, *, exchange: str, routing_key: str, ma
 
 def send_to_queue(app: Celery, task: str, *, to: str, **arguments: Any) -> None:
     """A task for one domain's workers alone. Raises what kombu raises."""
-    message = wording(app, task, arguments, task_id=str(new_id()))
+    message = wording(app, task, arguments, task_id=str(new_id()), about=repr(arguments))
     with app.producer_pool.acquire(block=True) as producer:
         put(producer, message, exchange=_own_exchange(to).name, routing_key=to)

@@ -17,7 +17,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
 from contracts._base import Rejected
-from runtime.audit.store import Deed, write
+from runtime.audit.store import Decision, Deed, write
 from runtime.databases.clock import Now
 from runtime.databases.rows import insert_once
 from runtime.messaging import inbox
@@ -73,20 +73,12 @@ def facts_of(row: InboxMessage) -> dict[str, Any]:
     return {"event": row.event_type, "subject": row.subject, "attempts": row.attempts, "error": row.error}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Who decided, and why, for the audit row in the transaction of the deed. None where the caller writes that."""
-
-    operator: UUID
-    reason: str
-    key: UUID
-
-
 def replay(event_id: UUID, decision: Decision | None, *, consumer: str) -> Taken:
     """
     Have it run again as if it had just come, with all its attempts before it. Raises NotParked.
 
-    Said twice, it runs once: the second time it is parked no longer.
+    Said twice, it runs once: the second time it is parked no longer. None for ``decision``: the caller writes the audit
+    row.
     """
     with transaction.atomic(using=consumer):
         row = _locked(event_id, consumer=consumer)
@@ -162,7 +154,7 @@ def _write_down(row: InboxMessage, decision: Decision, verb: str, *, consumer: s
     """In the transaction of the deed: neither is there without the other."""
     deed = Deed(
         action=f"{consumer}.{verb}",
-        object_type="deadletter",
+        object_type="deadletters",
         object_id=str(row.event_id),
         reason=decision.reason,
         before=facts_of(row),

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 
 from contracts._base import Event
 from runtime.codec import NotDecodable, from_plain
@@ -25,6 +26,7 @@ from runtime.codec.upcasting import NoWayUp, upcast
 from runtime.databases.clock import Now
 from runtime.messaging.envelope import Envelope, read, write
 from runtime.messaging.models import InboxMessage
+from runtime.messaging.prepared import Prepared
 from runtime.messaging.subscriptions import handlers_of
 from runtime.telemetry.crashpoints import crashpoint
 
@@ -58,10 +60,14 @@ RETURNING attempts
 
 _NOTE = f"INSERT INTO messaging_inboxmessage ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (event_id) DO NOTHING"
 
+# An event is found by its id, and those that wait for it by their aggregate. Conditions on several columns are asked of
+# them together: asked one by one, they are those of the index of all that is due, and PostgreSQL was seen to read that
+# one from end to end instead.
+
 # Only whoever was nudged for this very attempt: a nudge that killed its worker and comes again finds a higher number.
 _CLAIM = """
 UPDATE messaging_inboxmessage SET attempts = attempts + 1, due_at = clock_now() + %s
-WHERE event_id = %s AND attempts = %s AND handled_at IS NULL AND parked_at IS NULL
+WHERE event_id = %s AND attempts = %s AND COALESCE(handled_at, parked_at) IS NULL
 RETURNING attempts, envelope
 """
 
@@ -78,16 +84,22 @@ WITH moved AS (
     RETURNING last
 ), handled AS (
     UPDATE messaging_inboxmessage SET handled_at = clock_now(), error = NULL
-    WHERE event_id = %(event_id)s AND handled_at IS NULL AND parked_at IS NULL AND EXISTS (SELECT 1 FROM moved)
+    WHERE event_id = %(event_id)s AND COALESCE(handled_at, parked_at) IS NULL AND EXISTS (SELECT 1 FROM moved)
     RETURNING event_id
 ), next AS (
     UPDATE messaging_inboxmessage SET due_at = clock_now()
     WHERE source = %(source)s AND subject = %(subject)s AND after = %(sequence)s AND event_id <> %(event_id)s
-      AND handled_at IS NULL AND parked_at IS NULL AND due_at IS NULL AND EXISTS (SELECT 1 FROM handled)
+      AND handled_at IS NULL AND COALESCE(parked_at, due_at) IS NULL AND EXISTS (SELECT 1 FROM handled)
     RETURNING event_id, attempts
 )
 SELECT (SELECT count(*) FROM handled), next.event_id, next.attempts FROM (SELECT 1) AS one LEFT JOIN next ON true
 """
+
+_PLACE = {"event_id": "uuid", "source": "text", "subject": "text", "sequence": "bigint", "after": "bigint"}
+_RECEIVING = Prepared(
+    "inbox_receive", _RECEIVE, **_PLACE, event_type="text", envelope="text", attempts="int", run_at_most="interval"
+)
+_BEGINNING = Prepared("inbox_begin", _BEGIN, **_PLACE)
 
 _WAKE = """
 UPDATE messaging_inboxmessage m SET due_at = clock_now() FROM messaging_inboxposition p
@@ -119,7 +131,7 @@ def receive(envelope: Envelope, *, consumer: str) -> None:
     A handler's failure is written to the inbox and tried again later, or parked; it is not raised.
     """
     with connections[consumer].cursor() as cursor:
-        cursor.execute(_RECEIVE, _row(envelope, consumer=consumer, attempts=1, run_at_most=RUN_AT_MOST))
+        _RECEIVING.execute(cursor, _row(envelope, consumer=consumer, attempts=1, run_at_most=RUN_AT_MOST))
         counted = cursor.fetchone()
     if counted is not None:
         _run_with_followers(envelope, attempts=counted[0], consumer=consumer)
@@ -176,24 +188,24 @@ def _run_with_followers(envelope: Envelope, *, attempts: int, consumer: str) -> 
 
 def _run(envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
     """The one that waited for it, if it was handled."""
-    mine = InboxMessage.objects.using(consumer).filter(event_id=envelope.event_id, handled_at=None, parked_at=None)
     if attempts > settings.EVENT_ATTEMPTS:
-        _park(mine, envelope, f"It ended the process that ran it, {settings.EVENT_ATTEMPTS} times.")
+        _park(envelope, f"It ended the process that ran it, {settings.EVENT_ATTEMPTS} times.", consumer=consumer)
         return None
     try:
         return _handle(envelope, consumer=consumer)
     except _NotItsTurn:
         # To wait is no attempt.
-        mine.update(due_at=None, attempts=F("attempts") - 1)
+        _open(envelope, consumer=consumer).update(due_at=None, attempts=F("attempts") - 1)
     except Unreadable as error:
-        _park(mine, envelope, f"{error}")
+        _park(envelope, f"{error}", consumer=consumer)
     except Exception as error:  # a handler may fail in any way: what matters is that the event is kept
         log.exception("%s could not handle %s %s", consumer, envelope.event_type, envelope.event_id)
         reason = f"{type(error).__name__}: {error}"
         if attempts >= settings.EVENT_ATTEMPTS:
-            _park(mine, envelope, reason)
+            _park(envelope, reason, consumer=consumer)
         else:
-            mine.update(due_at=Now() + timedelta(seconds=_wait_after(attempts)), error=reason[:2000])
+            due_at = Now() + timedelta(seconds=_wait_after(attempts))
+            _open(envelope, consumer=consumer).update(due_at=due_at, error=reason[:2000])
     return None
 
 
@@ -203,7 +215,7 @@ def _handle(envelope: Envelope, *, consumer: str) -> Turn | None:
     event = _event(envelope, event_type, consumer=consumer)
     with transaction.atomic(using=consumer):
         with connections[consumer].cursor() as cursor:
-            cursor.execute(_BEGIN, _place(envelope, consumer=consumer))
+            _BEGINNING.execute(cursor, _place(envelope, consumer=consumer))
             handled, *follower = cursor.fetchone() or (0, None, None)
         if not handled:
             raise _NotItsTurn
@@ -233,10 +245,16 @@ def _claim(turn: Turn, *, consumer: str) -> tuple[int, Envelope] | None:
     return None if found is None else (found[0], read(json.loads(found[1])))
 
 
-def _park(mine: Any, envelope: Envelope, reason: str) -> None:
+def _open(envelope: Envelope, *, consumer: str) -> QuerySet[InboxMessage]:
+    """Its row, unless it was handled or parked meanwhile."""
+    rows = InboxMessage.objects.using(consumer).alias(ended_at=Coalesce("handled_at", "parked_at"))
+    return rows.filter(event_id=envelope.event_id, ended_at=None)
+
+
+def _park(envelope: Envelope, reason: str, *, consumer: str) -> None:
     """It waits for a person from now on, and the later events of its aggregate wait behind it."""
     log.error("%s %s of %s is parked: %s", envelope.event_type, envelope.event_id, envelope.source, reason)
-    mine.update(parked_at=Now(), due_at=None, error=reason[:2000])
+    _open(envelope, consumer=consumer).update(parked_at=Now(), due_at=None, error=reason[:2000])
 
 
 def _wait_after(attempts: int) -> float:

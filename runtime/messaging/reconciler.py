@@ -9,6 +9,7 @@ costs time, not events.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,11 @@ GRACE = 4.0
 """Seconds after it was sent before an event is asked about, doubled with each time that it was sent again ..."""
 LONGEST_GRACE = 60.0
 """... but no longer than this."""
+
+LEISURE = 9
+"""How many times as long as a look took the next one waits, where all of a batch is still in the queues ..."""
+LONGEST_LEISURE = 1.0
+"""... but no longer than these seconds."""
 
 _LONG_ENOUGH_AGO = (
     "published_at <= (SELECT clock_now())"
@@ -90,6 +96,7 @@ class Reconciler:
 
     def compare(self) -> bool:
         """Look at up to a batch. Whether there may be more to look at."""
+        began = time.monotonic()
         told = self._unsettled()
         findings = Findings()
         for consumer in subscriptions().by_consumer:
@@ -102,6 +109,9 @@ class Reconciler:
         # not hide what another one lost.
         more = len(told) == BATCH
         self._after = told[-1].published_at if more else _THE_BEGINNING
+        if more and not done and not findings.missing:
+            # A long queue is looked through without haste: those who empty it need the processor more.
+            time.sleep(min(LONGEST_LEISURE, LEISURE * (time.monotonic() - began)))
         return more
 
     def _unsettled(self) -> list[Told]:

@@ -31,9 +31,10 @@ RETURNING id, lease_until, deadline_at, due_at, clock_now()
 # A lease that was not given back: its holder may have come further than he had written down when he died.
 _CLAIM = """
 UPDATE saga_sagarun
-SET epoch = epoch + 1, lease_until = clock_now() + %s,
+SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s,
     data = CASE WHEN lease_until IS NULL THEN data ELSE data || '{"may_be_further": true}' END
-WHERE id = %s AND state IN ('running', 'compensating') AND (lease_until IS NULL OR lease_until <= clock_now())
+WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating')
+      AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,
           deadline_at, step_at, attempts, due_at, error, traceparent, clock_now() AS read_at
 """
@@ -46,8 +47,13 @@ SET state = %(state)s, step = %(step)s, step_at = %(step_at)s, inquiring = %(inq
 WHERE id = %(id)s AND epoch = %(epoch)s
 """
 
+_WAKE = """
+UPDATE saga_sagarun SET due_at = clock_now()
+WHERE definition = %s AND subject = %s AND state IN ('running', 'compensating')
+"""
+
 _TAKE = """
-UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id
+UPDATE saga_sagarun SET due_at = clock_now() + %s WHERE id = ANY(%s) AND due_at <= clock_now() RETURNING id, epoch
 """
 
 
@@ -93,11 +99,14 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
     )
 
 
-def claim(run_id: UUID, *, using: str) -> Run | None:
-    """Take over a run that nobody holds. None where somebody does, or it has ended."""
+def claim(run_id: UUID, *, using: str, after: int | None = None) -> Run | None:
+    """
+    Take over a run that nobody holds. None where somebody does, or it has ended; or where its last holder was another
+    one than ``after``: then whoever asks for this has heard of it too late.
+    """
     with connections[using].cursor() as cursor:
-        parameters: list[Any] = [LEASE, run_id]
-        cursor.execute(_CLAIM, parameters)
+        told: dict[str, Any] = {"lease": LEASE, "id": run_id, "after": after}
+        cursor.execute(_CLAIM, told)
         row = cursor.fetchone()
         if row is None:
             return None
@@ -137,13 +146,15 @@ def save(run: Run, *, using: str, wait: float = 0.0, release: bool = True) -> No
 
 def wake(saga: type[Saga], *, subject: UUID) -> None:
     """Have a run looked at now: what it waits for may have happened. Quiet where there is none."""
-    SagaRun.objects.using(saga.domain).filter(
-        definition=saga.name, subject=subject, state__in=SagaRun.UNFINISHED
-    ).update(due_at=Now())
+    with connections[saga.domain].cursor() as cursor:
+        cursor.execute(_WAKE, [saga.name, subject])
 
 
-def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
-    """Runs that are due and that nobody holds. Each is not due again for a while: whoever is nudged claims it."""
+def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[tuple[UUID, int]]:
+    """
+    Runs that are due and that nobody holds, each with the epoch of its last holder. Each is not due again for a while:
+    whoever is nudged claims it.
+    """
     free = Q(lease_until=None) | Q(lease_until__lte=Now())
     due = (
         SagaRun.objects.using(using)
@@ -154,7 +165,7 @@ def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[UUID]:
     with connections[using].cursor() as cursor:
         parameters: list[Any] = [nudge_again, list(due)]
         cursor.execute(_TAKE, parameters)
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:

@@ -24,17 +24,17 @@ _NUDGE_AGAIN = timedelta(seconds=5)
 """A nudge that was lost on its way is given again after this time."""
 
 
-def sweep(*, domain: str, nudge: Callable[[UUID], None], limit: int = 100) -> bool:
+def sweep(*, domain: str, nudge: Callable[[UUID, int], None], limit: int = 100) -> bool:
     """Nudge a worker for each run that is due. Whether there may be more."""
     found = store.take_due(using=domain, limit=limit, nudge_again=_NUDGE_AGAIN)
-    for run_id in found:
-        nudge(run_id)
+    for run_id, epoch in found:
+        nudge(run_id, epoch)
     return len(found) == limit
 
 
-def resume(run_id: UUID, *, domain: str) -> None:
-    """Go on with a run if nobody else does."""
-    run = store.claim(run_id, using=domain)
+def resume(run_id: UUID, *, domain: str, after: int | None = None) -> None:
+    """Go on with a run if nobody else does, or has since the holder ``after``: a nudge may wait in a long queue."""
+    run = store.claim(run_id, using=domain, after=after)
     if run is None:
         return
     try:

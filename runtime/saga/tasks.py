@@ -10,5 +10,5 @@ from runtime.saga import sweeper
 
 
 @shared_task(name=sweeper.RESUME)
-def resume_saga(*, domain: str, run_id: str) -> None:
-    sweeper.resume(UUID(run_id), domain=domain)
+def resume_saga(*, domain: str, run_id: str, after: int | None = None) -> None:
+    sweeper.resume(UUID(run_id), domain=domain, after=after)

@@ -46,7 +46,7 @@ class Buyers:
     """So many at once. ``buy`` has each wish fulfilled, or gives back what went wrong; ``keep_buying`` goes on."""
 
     def __init__(self, shop: Shop, sku: str, *, at_once: int, later: bool = False) -> None:
-        """``later``: workers place the orders, and the buyers are answered before."""
+        """``later``: workers place the orders; the buyers are answered before, and wait for what becomes of them."""
         self._shop, self._sku = shop, sku
         self._headers = {"Prefer": "respond-async"} if later else {}
         self._tokens = [shop.customer() for _ in range(at_once)]
@@ -101,7 +101,7 @@ class Buyers:
     def _fulfil(self, wish: Wish, token: str) -> None:
         placed = self.place(wish, token)
         wish.order_id = placed.body.get("id") or placed.body["orderId"]
-        if wish.then == CANCEL_LATER and placed.status == 202:
+        if (wish.then == CANCEL_LATER or (self._headers and wish.then == KEEP)) and placed.status == 202:
             self._shop.await_status(wish.order_id, "confirmed", "cancelled", limit=PATIENCE)
         if wish.then != KEEP and placed.status in {201, 202}:
             cancelled = self._ask(wish, "POST", f"/api/orders/{wish.order_id}/cancel", {"reason": "chaos"}, token=token)

@@ -13,9 +13,9 @@ FULL = os.environ.get("CHAOS") == "full"
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One for all of a module, mistreated by one test after the other."""
+    """One for all, mistreated by one test after the other."""
     with House(tmp_path_factory.mktemp("chaos")) as house:
         yield house
 

@@ -10,12 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from tests.provider.journal import Read, read
-
 from runtime.embedded.placement import discard
+from tests.provider.journal import Read, read
 from tests.shop import ROOT, Shop, wait_until
 
-API_KEY = "sk_test_the_testers_own"
+API_KEY = "sk_test_TheTestersOwn"
 SECRET = "whsec_the_testers_own_secret"
 DOMAINS = ("users", "inventory", "payments", "orders")
 

@@ -15,7 +15,7 @@ from tests.chaos.house import House
 from tests.chaos.test_kills import endless
 from tests.shop import wait_until
 
-LOST = 300 if FULL else 25
+LOST = 300 if FULL else 10
 ONE_IN = 40
 
 

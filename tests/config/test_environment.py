@@ -144,3 +144,62 @@ def test_durations_and_flags_are_read_in_every_unit_and_spelling(settings_of):
     assert [settings_of(ORDER_BUDGET=text).order_budget for text in budgets] == list(budgets.values())
     assert [settings_of(DEBUG=text).debug for text in ("1", "true", "YES", "0", "no", "")] == [True] * 3 + [False] * 3
     assert settings_of(DOMAINS=" orders , users ").hosted_domains == ("users", "orders")
+
+
+STRIPE = {
+    "PAYMENT_PROVIDER": "stripe",
+    "STRIPE_API_KEY": "sk_test_abc123",
+    "STRIPE_WEBHOOK_SECRET": "whsec_0123456789abcdef",
+}
+A_KEY = "with PAYMENT_PROVIDER=stripe it is a secret key of Stripe's, as in sk_test_ and letters"
+A_SECRET = "with PAYMENT_PROVIDER=stripe it is one signing secret of Stripe's, or two with a comma, as in whsec_…"
+AN_ADDRESS = "it is an https address without a path, or an http one on this machine, as in https://api.stripe.com"
+
+
+def test_stripe_is_configured_by_three_variables_and_its_secrets_are_not_shown(settings_of):
+    two = "whsec_0123456789abcdef, whsec_fedcba9876543210"
+
+    found = settings_of(**{**STRIPE, "STRIPE_WEBHOOK_SECRET": two}).stripe
+
+    assert (found.secret_key, found.api_base) == ("sk_test_abc123", "https://api.stripe.com")
+    assert found.webhook_secrets == ("whsec_0123456789abcdef", "whsec_fedcba9876543210")
+    assert "abc" not in repr(found)
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:8080", "http://localhost:1", "https://stripe.example/"])
+def test_stripe_may_answer_elsewhere_over_https_or_on_this_machine(settings_of, base):
+    assert settings_of(**STRIPE, STRIPE_API_BASE=base).stripe.api_base == base.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown", "wanted"),
+    [
+        *[("STRIPE_API_KEY", value, "…" if value else "", A_KEY) for value in ("", "pk_test_abc", "sk_test_", "x")],
+        *[
+            ("STRIPE_WEBHOOK_SECRET", value, "…" if value else "", A_SECRET)
+            for value in (
+                "",
+                ",",
+                "whsec_",
+                "whsec_0123456789abcdef,",
+                "secret",
+                ",".join(["whsec_0123456789abcdef"] * 3),
+            )
+        ],
+        *[
+            ("STRIPE_API_BASE", value, value, AN_ADDRESS)
+            for value in ("http://stripe.example", "stripe.example", "https://stripe.example/v1", "https://a@b")
+        ],
+        ("SHOP_CURRENCY", "JPY", "JPY", "Stripe does not count it in hundredths, as all prices here are"),
+    ],
+)
+def test_a_bad_setting_for_stripe_stops_the_start_and_shows_no_secret(settings_of, name, value, shown, wanted):
+    with pytest.raises(BadSetting) as refused:
+        settings_of(**{**STRIPE, name: value})
+
+    assert str(refused.value) == f"{name}={shown!r} cannot be used: {wanted}."
+
+
+def test_where_stripe_is_not_in_use_nobody_asks_for_its_secrets(settings_of):
+    for environ in ({"STRIPE_API_KEY": "x"}, {"PAYMENT_PROVIDER": "stripe", "DOMAINS": "users"}):
+        assert settings_of(**environ).stripe.webhook_secrets == ()

@@ -110,8 +110,9 @@ def test_an_order_is_shown_as_it_was_by_version_and_by_time(shop: Any) -> None:
 
 def test_the_timeline_tells_of_every_domain_in_order_of_time(shop: Any) -> None:
     sku, token = shop.product(stock=5), shop.customer()
-    order_id = shop.place(token, {sku: 1}).body["id"]
-    path = f"/api/orders/{order_id}/timeline"
+    trace_id = uuid4().hex
+    placed = shop.place(token, {sku: 1}, traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+    path = f"/api/orders/{placed.body['id']}/timeline"
     assert (shop.send("GET", path, token=token).status, shop.send("GET", path).status) == (403, 401)
     items = shop.send("GET", path, token=shop.operator).body["items"]
     kinds = {item["kind"] for item in items}
@@ -128,7 +129,28 @@ def test_the_timeline_tells_of_every_domain_in_order_of_time(shop: Any) -> None:
     } <= kinds
     assert [item["at"] for item in items] == sorted(item["at"] for item in items)
     assert {item["source"] for item in items} == {"orders", "payments", "inventory"}
-    assert all(len(item["traceId"]) == 32 for item in items if item["kind"].startswith("event."))
+    # One request did it all.
+    assert {item["traceId"] for item in items} == {trace_id}
+
+
+def test_the_timeline_tells_of_each_try_and_whoever_goes_on_belongs_to_the_first_ones_trace(shop: Any) -> None:
+    sku, token = shop.product(stock=5), shop.customer()
+    trace_id = uuid4().hex
+    traceparent = f"00-{trace_id}-00f067aa0ba902b7-01"
+    order_id = shop.place(token, {sku: 1}, method="pm_card_async", traceparent=traceparent).body["id"]
+    shop.await_status(order_id, "confirmed")
+
+    items = shop.send("GET", f"/api/orders/{order_id}/timeline", token=shop.operator).body["items"]
+
+    steps = [item for item in items if item["kind"].startswith("saga.")]
+    paying = [item["detail"] for item in steps if item["kind"] == "saga.place_order.process_payment"]
+    assert paying[0].startswith("do waiting")
+    assert paying[-1] == "do succeeded"
+    assert steps[-1]["kind"] == "saga.place_order.confirm_order"
+    assert {item["traceId"] for item in steps} == {trace_id}
+    charged, *_, taken = [item for item in items if item["source"] == "payments"]
+    assert (charged["kind"], charged["detail"], charged["traceId"]) == ("payment.charge", "pending", trace_id)
+    assert taken["kind"] == "payment.capture"
 
 
 def test_rebuilding_changes_nothing_and_puts_a_strayed_row_right(shop: Any) -> None:

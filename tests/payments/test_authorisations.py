@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from apps.payments.books import record_reference
 from apps.payments.gateways import ProviderFailed, ProviderSilent
 from contracts.payments import InsufficientFunds, PaymentClosed, PaymentUnknown
 from runtime.calls import call
@@ -219,6 +220,23 @@ def test_a_charge_that_is_undone_while_it_is_being_prepared_is_never_confirmed(p
 
     assert provider.times("charge") == 0
     assert (prepared.row.status, provider.net()) == ("voided", 0)
+
+
+@pytest.mark.django_db
+def test_a_charge_that_two_prepare_and_one_undoes_is_never_confirmed(prepared, provider):
+    def overtaken(answer):
+        record_reference(prepared.row, answer)
+        provider.misbehave["cancel"] = ["before"]
+        assert prepared.void().status == "unknown"
+        return answer
+
+    provider.misbehave["prepare"] = [overtaken]
+
+    with pytest.raises(PaymentClosed):
+        prepared.charge()
+
+    assert provider.times("charge") == 0
+    assert prepared.void().status == "voided"
 
 
 @pytest.mark.django_db

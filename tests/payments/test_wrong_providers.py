@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from contracts._base import Money
 from contracts.payments import PaymentDeclined
 from runtime.calls import call
 from tests.payments.till import Till, pounds
+from tests.together import shift_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +64,55 @@ def test_an_answer_of_another_amount_or_currency_is_never_booked(theirs, provide
     assert (theirs.row.status, theirs.row.reason) == ("unknown", "wrong_amount")
     assert [outcome for _, outcome in theirs.asked] == ["wrong_amount", "wrong_amount"]
     assert (theirs.moved, theirs.ledger, theirs.told) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "amount", [Money(Decimal("24.99"), "GBP"), Money(Decimal("25.01"), "GBP"), Money(Decimal("25.00"), "EUR")]
+)
+def test_a_refund_of_another_amount_or_currency_is_never_booked_and_not_asked_for_again_by_itself(
+    theirs, provider, amount
+):
+    theirs.charge()
+    provider.misbehave["refund"] = [lambda answer: replace(answer, amount=amount)]
+
+    with pytest.raises(WrongAmount, match=rf"was to give back 25.00 GBP, the provider says {amount}"):
+        theirs.void()
+    for seconds in (11, 22, 3_600):
+        shift_clock("payments", f"{seconds} seconds")
+        theirs.service.retry_refunds()
+
+    assert (theirs.row.status, theirs.moved, theirs.told) == ("captured", [("capture", "25.00")], ["PaymentCaptured"])
+    assert provider.times("refund") == 1
+    assert theirs.asked[-1] == ("refund", "wrong_amount")
+
+
+def test_an_operator_who_is_given_another_amount_back_is_told_that_it_is_owed(theirs, provider):
+    theirs.charge()
+    provider.misbehave["refund"] = [lambda answer: replace(answer, amount=pounds("4.99"))]
+
+    refund = theirs.service.refund_payment(payment_id=theirs.row.id, key="k", amount=pounds("5.00"), reason="x")
+
+    assert (refund.done_at, refund.due_at, theirs.moved) == (None, None, [("capture", "25.00")])
+
+
+def test_what_was_begun_with_another_provider_waits_for_it(theirs, provider, till, settings):
+    settings.PAYMENT_PROVIDER = "sandbox"
+    till.charge("pm_card_visa")
+    open_one = Till(till.service)
+    open_one.charge("pm_card_async")
+    theirs.key, theirs.order_id = till.key, till.order_id
+    settings.PAYMENT_PROVIDER = "testers"
+
+    assert theirs.void().status == "captured"
+    assert theirs.service.void(key=open_one.key, order_id=open_one.order_id).status == "pending"
+    rows = {row.order_id: row for row in theirs.service.audit(after=None, limit=9).items}
+
+    assert provider.asked == []
+    assert rows[till.order_id].provider_captured is None
+    assert rows[till.order_id].movements == ()
+    settings.PAYMENT_PROVIDER = "sandbox"
+    assert (till.void().status, open_one.void().status) == ("refunded", "voided")
+    assert (till.sandbox(), open_one.sandbox()) == (("captured", ["25.00"]), ("cancelled", []))
 
 
 def test_a_refusal_for_a_reason_of_the_providers_own_is_a_decline(theirs, provider):

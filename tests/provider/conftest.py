@@ -30,7 +30,7 @@ def pay_with(settings: Any, provider: RunningProvider) -> Payments:
 
 
 @pytest.fixture
-def service(committed: None, settings: Any, provider: RunningProvider) -> Payments:
+def service(settings: Any, provider: RunningProvider) -> Payments:
     """Payments with the real adapter of Stripe, and the tester's provider behind it."""
     return pay_with(settings, provider)
 
@@ -42,7 +42,7 @@ def counter(service: Payments, provider: RunningProvider) -> Counter:
 
 
 @pytest.fixture
-def heard(counter: Counter, ear: Ear) -> Iterator[Counter]:
+def heard(committed: None, counter: Counter, ear: Ear) -> Iterator[Counter]:
     """The same, and webhooks are listened to."""
     with ear.listening(counter):
         yield counter

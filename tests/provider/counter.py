@@ -44,8 +44,9 @@ class Counter(Till):
         return self.provider.journal().refunds[self.key].count
 
     def questions(self) -> list[str]:
-        """The last words of what was asked under our key, in order."""
-        return [f"{one['verb']} {one['path'].rpartition('/')[2]}" for one in self.provider.asked(self.key)]
+        """The last words of what was asked under our key or about their reference, in order."""
+        asked = self.provider.asked(self.key, self.row.reference)
+        return [f"{one['verb']} {one['path'].rpartition('/')[2]}" for one in asked]
 
     def charge_until_known(self, method: str, **more: Any) -> Any:
         """As the order's saga does: charge, and inquire until somebody knows. May raise what the charge raises."""

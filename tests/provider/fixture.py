@@ -54,13 +54,17 @@ class RunningProvider:
         self._webhooks = url
         self._http.request("POST", f"{self.url}/tester/webhooks", fields={"url": url}, encode_multipart=False)
 
-    def asked(self, key: str) -> list[dict[str, Any]]:
-        """The questions that carry this key of ours, in their idempotency key or their words."""
+    def asked(self, *names: str) -> list[dict[str, Any]]:
+        """The questions with one of these in their idempotency key, their words or their address: all without any."""
         answer = self._http.request("GET", f"{self.url}/tester/asked")
-        return [one for one in json.loads(answer.data) if key in json.dumps([one["key"], one["words"], one["path"]])]
+        return [one for one in json.loads(answer.data) if not names or any(name in _text(one) for name in names)]
 
     def journal(self) -> Read:
         return read(self.path)
+
+
+def _text(question: dict[str, Any]) -> str:
+    return json.dumps([question["key"], question["words"], question["path"]])
 
 
 @contextmanager

@@ -52,7 +52,7 @@ METHODS = {
     "pm_fault_slow": Method(answer="slow"),
     "pm_fault_wrong_amount": Method(too_much=1),
     "pm_fault_authorization_lapses": Method(then="canceled", after=2.0),
-    "pm_fault_nonsense": Method(answer="nonsense"),
+    "pm_fault_nonsense": Method(becomes="processing", then="succeeded", after=2.0, answer="nonsense"),
     "pm_fault_html": Method(answer="html"),
     "pm_fault_redirect": Method(answer="redirect"),
     "pm_fault_flood": Method(answer="flood"),

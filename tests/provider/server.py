@@ -20,6 +20,8 @@ from tests.provider.webhooks import Announcer
 Answer = tuple[int, Any, dict[str, str]]
 
 LONGEST_SILENCE = 60.0
+FLOOD = 10 * 1024**3
+"""Bytes."""
 
 
 class Server(ThreadingHTTPServer):
@@ -162,29 +164,41 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps(content).encode()
         kind = "application/json"
         if how == "nonsense":
-            body = json.dumps({"id": content.get("id"), "object": "payment_intent", "status": "resting"}).encode()
+            body = json.dumps({**content, "status": "resting"}).encode()
         if how == "html":
             body, kind = b"<html>All is well.</html>", "text/html"
         if how == "redirect":
             status, headers = 307, {"Location": f"http://127.0.0.1:{self.server.server_address[1]}/tester/canary"}
-        if how == "flood":
-            body = b'{"id": "' + b"x" * 8_000_000 + b'"}'
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Request-Id": "req_test", **headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(FLOOD if how == "flood" else len(body)))
         self.end_headers()
+        if how == "flood":
+            return self._flood(content["id"])
         if how == "reset":
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
-            return
+            return None
         try:
             self.wfile.write(body)
         except OSError:
             self.close_connection = True
+        return None
+
+    def _flood(self, id: str) -> None:
+        """More than anybody wants, until nobody reads it any more; and how much that was."""
+        self.close_connection = True
+        sent = self.wfile.write(b'{"id": "')
+        try:
+            while sent < FLOOD:
+                sent += self.wfile.write(b"x" * 65_536)
+        except OSError:
+            words = {"id": id, "sent": sent}
+            self.server.log.append({"verb": "", "path": "/tester/flood", "key": "", "words": words, "headers": {}})
 
     # --- For the tester ---------------------------------------------------------------------------------------------
 

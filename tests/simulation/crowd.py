@@ -50,9 +50,9 @@ def _close_account(world: Any, user_id: UUID) -> None:
 def sweep(world: Any) -> None:
     """As the relay process does: a worker is nudged for each run that is due."""
 
-    def nudge(run_id: UUID) -> None:
+    def nudge(run_id: UUID, epoch: int) -> None:
         name = f"worker of {world.trace.call(run_id, 'process')}"
-        world.broker.nudge(name, partial(sweeper.resume, run_id, domain="orders"))
+        world.broker.nudge(name, partial(sweeper.resume, run_id, domain="orders", after=epoch))
 
     sweeper.sweep(domain="orders", nudge=nudge)
 

@@ -69,7 +69,7 @@ def _wake(domain: str) -> bool:
 
 
 def _sweep_sagas(domain: str) -> bool:
-    def nudge(run_id: UUID) -> None:
-        broker.send_to_queue(app, sweeper.RESUME, to=domain, domain=domain, run_id=str(run_id))
+    def nudge(run_id: UUID, epoch: int) -> None:
+        broker.send_to_queue(app, sweeper.RESUME, to=domain, domain=domain, run_id=str(run_id), after=epoch)
 
     return sweeper.sweep(domain=domain, nudge=nudge)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import transaction
 from kombu import Connection
 
 from runtime.databases.clock import Now
-from runtime.messaging import broker, deadletters, letterbox, publish
+from runtime.messaging import broker, deadletters, letterbox, publish, reconciler
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
@@ -173,6 +174,37 @@ def test_what_still_waits_in_its_queue_is_not_sent_again(house):
 
     assert unsent() == []
     assert house.take() == ["a1", "a2"]
+
+
+def test_a_long_queue_is_looked_through_to_its_end_with_a_rest_after_each_batch_that_told_nothing(house, monkeypatch):
+    rests: list[float] = []
+    monkeypatch.setattr(reconciler, "BATCH", 1)
+    monkeypatch.setattr(reconciler, "time", SimpleNamespace(monotonic=time.monotonic, sleep=rests.append))
+    tell("a1", "b1", "c1")
+    house.relay.publish_batch()
+    long_ago()
+
+    assert [house.reconciler.compare() for _ in range(4)] == [True, True, True, False]
+    assert len(rests) == 3
+    assert all(0 < rest <= reconciler.LONGEST_LEISURE for rest in rests)
+
+    receive("inventory", "payments")
+    assert [house.reconciler.compare() for _ in range(4)] == [True, True, True, False]
+    assert len(rests) == 3
+    assert OutboxMessage.objects.using("orders").filter(settled_at=None).count() == 0
+
+
+def test_a_message_names_its_event_in_the_headers_and_does_not_repeat_it_there(house):
+    tell("a1")
+    house.relay.publish_batch()
+
+    with Connection(house.url) as connection, connection.channel() as channel:
+        message = broker.queue_of("inventory", amqp=True)(channel).get(accept=["json"])
+
+    (row,) = OutboxMessage.objects.using("orders")
+    assert message.headers["task"] == "mitosis.deliver"
+    assert (message.headers["argsrepr"], message.headers["kwargsrepr"]) == ("", f"Happened {row.event_id}")
+    assert message.payload[1]["event"]["data"] == {"thing": "a", "number": 1, "wish": ""}
 
 
 def test_what_rabbitmq_gave_up_on_is_taken_into_the_inbox_and_runs_from_there(house):

@@ -41,9 +41,9 @@ def decision() -> Decision:
 
 def resume(desk, run):
     """As the worker that is nudged for whatever is due."""
-    (due,) = store.take_due(using="orders", limit=10, nudge_again=store.LEASE)
+    ((due, epoch),) = store.take_due(using="orders", limit=10, nudge_again=store.LEASE)
     assert due == run.id
-    sweeper.resume(due, domain="orders")
+    sweeper.resume(due, domain="orders", after=epoch)
     return desk.row(run)
 
 

@@ -140,7 +140,7 @@ def test_a_step_that_waits_parks_the_process_until_it_is_woken_or_it_is_time_to_
 
     store.wake(Trip, subject=run.subject)
 
-    assert store.take_due(using="orders", limit=10, nudge_again=store.LEASE) == [run.id]
+    assert store.take_due(using="orders", limit=10, nudge_again=store.LEASE) == [(run.id, 1)]
     assert desk.go_on(run).state == "completed"
     assert desk.tries().count("pay.do") == desk.tries().count("pay.inquire") == 1
 

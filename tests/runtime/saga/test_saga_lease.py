@@ -152,7 +152,7 @@ def test_a_start_that_is_rolled_back_never_was(desk):
 
 def sweep(**more) -> list:
     nudged: list = []
-    sweeper.sweep(domain="orders", nudge=nudged.append, **more)
+    sweeper.sweep(domain="orders", nudge=lambda run_id, epoch: nudged.append(run_id), **more)
     return nudged
 
 
@@ -178,6 +178,20 @@ def test_a_nudge_is_repeated_only_after_a_while(desk):
     assert sweep() == [run.id]
 
 
+def test_a_nudge_that_waited_while_somebody_went_on_is_nothing_any_more(desk):
+    desk.plan["ask.do"] = [Unavailable()] * 2
+    run = desk.go(desk.begin())
+    SagaRun.objects.using("orders").filter(pk=run.id).update(due_at=Now())
+    (due,) = store.take_due(using="orders", limit=10, nudge_again=store.LEASE)
+    assert due == (run.id, 1)
+
+    for _ in range(3):
+        sweeper.resume(run.id, domain="orders", after=1)
+
+    assert desk.tries() == ["ask.do", "ask.do"]
+    assert (desk.row(run).epoch, desk.row(run).attempts) == (2, 2)
+
+
 def test_many_sweepers_nudge_each_run_once(desk):
     runs = [desk.go(desk.begin(), budget=0.0).id for _ in range(15)]
 
@@ -194,9 +208,9 @@ def test_a_full_sweep_says_that_there_may_be_more_and_what_waits_longest_goes_fi
         SagaRun.objects.using("orders").filter(pk=run.id).update(due_at=due)
 
     nudged: list = []
-    assert sweeper.sweep(domain="orders", nudge=nudged.append, limit=2) is True
+    assert sweeper.sweep(domain="orders", nudge=lambda run_id, epoch: nudged.append(run_id), limit=2) is True
     assert set(nudged) == {runs[2].id, runs[1].id}
-    assert sweeper.sweep(domain="orders", nudge=nudged.append, limit=2) is False
+    assert sweeper.sweep(domain="orders", nudge=lambda run_id, epoch: nudged.append(run_id), limit=2) is False
     assert nudged[2:] == [runs[0].id]
 
 

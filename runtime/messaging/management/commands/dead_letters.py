@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts._base import new_id
+from runtime.audit.store import Decision
 from runtime.messaging import deadletters
-from runtime.messaging.deadletters import Decision, NotParked
+from runtime.messaging.deadletters import NotParked
 
 COMMAND_LINE = UUID(int=0)
 """Who did it, in the audit rows: somebody at the command line, who did not sign in."""
