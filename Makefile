@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test proof chaos-money mutants check bench clean distclean
+.PHONY: help setup setup-dev demo up down test proof chaos-money simulate mutants check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -32,6 +32,9 @@ proof: setup-dev ## The long proofs: nine months of sales, a million products (A
 
 chaos-money: setup-dev ## Faults of the provider, kills, lost commits, sleepers: the money compared from outside (CHAOS_SEED=)
 	@CHAOS=full $(PYTHON_IN_VENV) -m pytest -n 0 -s --timeout 7200 tests/chaos $(ARGS)
+
+simulate: setup-dev ## A shop in trouble, played from a seed: SEED=123 tells one, SEEDS=5000 FROM=0 plays many
+	@SEED="$(SEED)" SEEDS="$(SEEDS)" FROM="$(FROM)" $(PYTHON_IN_VENV) -m tests.simulation
 
 mutants: setup-dev ## Take each guard of the messaging out, one at a time, and see which test fails for it
 	@$(PYTHON_IN_VENV) -m tests.mutants

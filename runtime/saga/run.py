@@ -43,7 +43,7 @@ class Run:
     error: str | None = None
     traceparent: str | None = None
     read_at: datetime
-    _monotonic: float = field(default_factory=time.monotonic)
+    _monotonic: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def unfinished(self) -> bool:

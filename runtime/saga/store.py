@@ -28,8 +28,11 @@ ON CONFLICT (definition, subject) DO NOTHING
 RETURNING id, lease_until, deadline_at, due_at, clock_now()
 """
 
+# A lease that was not given back: its holder may have come further than he had written down when he died.
 _CLAIM = """
-UPDATE saga_sagarun SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s
+UPDATE saga_sagarun
+SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s,
+    data = CASE WHEN lease_until IS NULL THEN data ELSE data || '{"may_be_further": true}' END
 WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating')
       AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,

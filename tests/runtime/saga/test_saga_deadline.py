@@ -8,7 +8,7 @@ from django.db import connections
 from contracts._base import Unavailable
 from runtime.saga import store
 from runtime.saga.definition import Unknown, Waiting
-from tests.runtime.saga.small_sagas import Endless, Hasty
+from tests.runtime.saga.small_sagas import Endless, Hasty, Refused
 from tests.together import shift_clock
 
 
@@ -33,6 +33,33 @@ def test_before_the_pivot_the_deadline_turns_back_and_the_open_step_is_undone_as
     assert desk.row(run).refusal["code"] == "expired"
     assert desk.tries()[-len(undos) - 1 :] == [*undos, "all.undone"]
     assert desk.tries().count(f"{parked_at}.do") == 1
+
+
+@pytest.mark.parametrize("plan", [{}, {"ask.do": [Refused()]}])
+def test_what_a_dead_holder_may_have_begun_and_not_written_down_is_undone_too(desk, plan):
+    desk.plan["pay.do"] = [KeyboardInterrupt()]
+    run = desk.begin()
+    with pytest.raises(KeyboardInterrupt):
+        desk.go(run)
+    assert desk.row(run).step == 0
+    desk.plan.update(plan)
+    shift_clock("orders", "21 seconds" if plan else "61 seconds")
+
+    run = desk.go_on(run)
+
+    assert run.state == "compensated"
+    assert desk.row(run).refusal["code"] == ("refused" if plan else "expired")
+    assert desk.tries()[-3:] == ["pay.undo", "hold.undo", "all.undone"]
+
+
+def test_a_step_that_nobody_can_have_begun_is_not_undone(desk):
+    desk.plan["ask.do"] = [Unavailable(), Refused()]
+    run = desk.go(desk.begin())
+
+    run = desk.go_on(run)
+
+    assert run.state == "compensated"
+    assert desk.tries() == ["ask.do", "ask.do", "all.undone"]
 
 
 def test_before_the_deadline_it_goes_forward(desk):

@@ -68,7 +68,7 @@ def test_who_slept_past_the_lease_can_save_nothing_any_more(desk):
         store.save(asleep, using="orders")
 
     row = desk.row(awake)
-    assert (row.step, row.data, row.epoch) == (0, {}, 2)
+    assert (row.step, row.data, row.epoch) == (0, {"may_be_further": True}, 2)
     assert row.lease_until is not None
 
 
