@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -86,6 +87,13 @@ class House:
         """How many have died there so far."""
         deaths = Path(f"{self.armed}.deaths")
         return sum(line.split()[0] == point for line in deaths.read_text().splitlines()) if deaths.exists() else 0
+
+    def pause_provider(self) -> None:
+        """It takes connections, and says nothing."""
+        self._provider.send_signal(signal.SIGSTOP)
+
+    def continue_provider(self) -> None:
+        self._provider.send_signal(signal.SIGCONT)
 
     # --- What is true -----------------------------------------------------------------------------------------------
 
