@@ -54,6 +54,11 @@ class RunningProvider:
         self._webhooks = url
         self._http.request("POST", f"{self.url}/tester/webhooks", fields={"url": url}, encode_multipart=False)
 
+    def confuse(self, **say: Any) -> None:
+        """The next preparation is answered with this instead of what is so."""
+        fields = {"say": json.dumps(say)}
+        self._http.request("POST", f"{self.url}/tester/confuse", fields=fields, encode_multipart=False)
+
     def asked(self, *names: str) -> list[dict[str, Any]]:
         """The questions with one of these in their idempotency key, their words or their address: all without any."""
         answer = self._http.request("GET", f"{self.url}/tester/asked")

@@ -34,6 +34,7 @@ class Server(ThreadingHTTPServer):
         self.gate = threading.Lock()
         self.busy: set[str] = set()
         self.log: list[Row] = []
+        self.confused: Row = {}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -105,7 +106,10 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, path: str, words: dict[str, str]) -> Row:
         money = self.server.money
         if path == "/v1/payment_intents":
-            return shown(money.prepare(words)) if self.command == "POST" else self._list(money.intents, words)
+            if self.command == "GET":
+                return self._list(money.intents, words)
+            confused, self.server.confused = self.server.confused, {}
+            return {**shown(money.prepare(words)), **confused}
         if path == "/v1/refunds":
             return money.refund(words) if self.command == "POST" else self._list(money.refunds, words)
         found = re.fullmatch(r"/v1/payment_intents/(\w+)(?:/(confirm|capture|cancel))?", path)
@@ -205,9 +209,11 @@ class Handler(BaseHTTPRequestHandler):
     # --- For the tester ---------------------------------------------------------------------------------------------
 
     def _tester(self, path: str, words: dict[str, str]) -> None:
-        """Where webhooks go to, and what was asked."""
+        """Where webhooks go to, what the next preparation is answered with instead, and what was asked."""
         if path == "/tester/webhooks":
             self.server.announcer.url = words["url"]
+        if path == "/tester/confuse":
+            self.server.confused = json.loads(words["say"])
         if path == "/tester/canary":
             self.server.log.append({"verb": self.command, "path": path, "key": "", "words": words, "headers": {}})
         self._send(200, self.server.log if path == "/tester/asked" else {}, {})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.payments.books import WrongAmount
 from apps.payments.models import WebhookReceipt
 from tests.provider.conftest import pay_with
 from tests.provider.counter import Counter
@@ -70,6 +71,31 @@ def test_a_payment_that_begins_while_the_provider_is_away_is_unknown_and_taken_w
     assert counter.inquire().status == "captured"
 
     assert (counter.their_captures, counter.moved) == (1, [("capture", "25.00")])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "said", [{"metadata": {"key": "another"}}, {"id": "pi_1/../../refunds"}, {"amount": "2500"}, {"currency": None}]
+)
+def test_a_preparation_that_is_answered_with_something_else_is_no_preparation(own, own_provider, said):
+    counter = Counter(own, own_provider)
+    own_provider.confuse(**said)
+
+    assert (counter.charge().status, counter.row.reference, counter.their_captures) == ("unknown", "", 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", [{"amount": 2400}, {"currency": "eur"}])
+def test_a_preparation_of_another_amount_is_marked_for_a_person_and_never_confirmed(own, own_provider, said):
+    counter = Counter(own, own_provider)
+    own_provider.confuse(**said)
+
+    for ask in (counter.charge, counter.inquire):
+        with pytest.raises(WrongAmount, match=r"was to take 25\.00 GBP"):
+            ask()
+
+    assert (counter.row.status, counter.row.reason, counter.row.reference) == ("unknown", "wrong_amount", "")
+    assert counter.their_captures == 0
 
 
 def test_ten_copies_of_one_event_at_once_capture_once(committed, counter):
