@@ -30,7 +30,8 @@ def test_what_is_stuck_is_seen_and_an_operators_retry_and_compensate_each_end_it
         assert listed.returncode == 1
         assert first in listed.stdout
         assert second in listed.stdout
-        assert "process_payment was tried for 2 s and did not end" in listed.stdout
+        shown = house.shop.manage("sagas", "show", kept).stdout
+        assert "error: process_payment was tried for 2 s and did not end: " in shown
         figures = urllib3.request("GET", house.shop.run["metrics"]).data.decode()
         counted = 'mitosis_sagas{definition="orders.place_order",domain="orders",state="needs_attention"} 2.0'
         assert counted in figures

@@ -84,6 +84,7 @@ NOTHING_TAKEN = {
     "credits": pounds("0.00"),
     "held": pounds("0.00"),
 }
+HELD = {**NOTHING_TAKEN, "status": "authorized"}
 
 
 def stock(sku: str = "A", **changes) -> StockAudit:
@@ -143,6 +144,7 @@ def broken(which: Books) -> dict[str, list[str]]:
 
 
 HEALTHY = {
+    "to be paid on shipment": books([order(paid=False)], [payment(**HELD)]),
     "confirmed and captured": books([order()], [payment()]),
     "shipped and captured": books([order(status="shipped")], [payment()]),
     "cancelled and given back": books([order(status="cancelled")], [payment(**GIVEN_BACK)]),
@@ -207,6 +209,16 @@ PLANTED = {
     "V1 booked on the order and not given back": (books([order(refunded=pounds("5.00"))], [payment()]), {"V1": 1}),
     "V1 V2 cancelled and kept": (books([order(status="cancelled")], [payment()]), {"V1": 1, "V2": 1}),
     "V1 returned and kept": (books([order(status="returned")], [payment()]), {"V1": 1}),
+    "V1 to be paid on shipment and nothing held": (
+        books([order(paid=False)], [payment(**NOTHING_TAKEN)]),
+        {"V1": 1},
+    ),
+    "V1 to be paid on shipment and taken already": (books([order(paid=False)], [payment()]), {"V1": 1}),
+    "V1 to be paid on shipment and another amount held": (
+        books([order(paid=False)], [payment(**{**HELD, "amount": pounds("19.99")})]),
+        {"V1": 1},
+    ),
+    "V1 shipped and only held": (books([order(status="shipped")], [payment(**HELD)]), {"V1": 1}),
     "V1 pending for good with money taken": (books([order(status="pending")], [payment()]), {"V1": 1}),
     "V2 a capture of no order": (books([], [payment()]), {"V2": 1}),
     "V3 more given back than taken": (

@@ -26,7 +26,7 @@ def paid_through_stripe() -> Iterator[tuple[Shop, RunningProvider]]:
 def environment(provider: RunningProvider) -> dict[str, str]:
     return {
         "PAYMENT_PROVIDER": "stripe",
-        "STRIPE_SECRET_KEY": "sk_test_thetesters",
+        "STRIPE_API_KEY": "sk_test_thetesters",
         "STRIPE_WEBHOOK_SECRET": SECRET,
         "STRIPE_API_BASE": provider.url,
         "PROVIDER_TIMEOUT": "1s",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from contracts._base import Rejected, new_id
 from runtime.audit.store import Decision
@@ -51,7 +51,8 @@ class Command(BaseCommand):
             self._decide(verb, **options)
 
     def _list(self, domains: list[str], *, only_stuck: bool) -> None:
-        table = Table("domain", "process", "id", "subject", "state", "step", "tries", "since", "error", box=None)
+        names = ("domain", "process", "id", "subject", "state", "step", "tries", "since")
+        table = Table(*[Column(name, no_wrap=True) for name in names], Column("error", overflow="fold"), box=None)
         stuck = 0
         for domain in domains:
             stuck += attention.stuck(using=domain).count()
@@ -78,7 +79,8 @@ class Command(BaseCommand):
             for name, value in (("refused", run.refusal), ("error", run.error), ("data", run.data)):
                 if value:
                     self.stdout.write(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
-            table = Table("at", "step", "tried", "result", "times", "detail", box=None)
+            names = ("at", "step", "tried", "result", "times")
+            table = Table(*[Column(name, no_wrap=True) for name in names], Column("detail", overflow="fold"), box=None)
             for entry in run.log:
                 table.add_row(
                     entry["at"], entry["step"], entry["action"], entry["result"], str(entry["tries"]), entry["detail"]
