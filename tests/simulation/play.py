@@ -46,7 +46,7 @@ class Result:
 def run(seed: int, slots: list[Slot], admin: extensions.connection) -> Result:
     """The databases are emptied first, and left as the run left them."""
     began = time.perf_counter()
-    _empty(admin)
+    empty(admin)
     world = World(seed, slots, admin)
     with _in_place(world):
         try:
@@ -66,7 +66,8 @@ WHERE schemaname = ANY(%s) AND tablename <> 'django_migrations' ORDER BY 1
 """
 
 
-def _empty(admin: extensions.connection) -> None:
+def empty(admin: extensions.connection) -> None:
+    """All rows of all domains are gone."""
     with admin.cursor() as cursor:
         cursor.execute(_TABLES, [["users", "inventory", "payments", "orders"]])
         tables = [name for (name,) in cursor.fetchall()]
