@@ -31,8 +31,10 @@ from tests.simulation.world import World
 
 @dataclass(frozen=True)
 class Result:
-    """``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point,
-    ``ends`` how the orders ended."""
+    """
+    ``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point, and
+    ``ends`` how the orders ended.
+    """
 
     seed: int
     broken: list[str]
@@ -57,6 +59,8 @@ def run(seed: int, slots: list[Slot], admin: extensions.connection) -> Result:
         except Exception:  # whatever it was, this seed leads to it
             broken = [*world.violations, world.trace.plain(traceback.format_exc())]
             ends = Counter()
+        finally:
+            world.end()
     return Result(seed, broken, world.trace.lines, world.dice.met, world.died, ends, time.perf_counter() - began)
 
 
