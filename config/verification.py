@@ -98,7 +98,8 @@ def check_all(books: Books) -> list[Finding]:
 
 
 def paid_once(books: Books) -> Finding:
-    finding = Finding(name="V1", says="a living order has one capture, or its money held; a cancelled one nets zero")
+    says = "a living order has one capture of its total, or holds it until it ships; a cancelled one nets zero"
+    finding = Finding(name="V1", says=says)
     captured, moving = Decimal(0), 0
     for order in books.orders.values():
         payments = books.payments.get(order.order_id, [])
@@ -116,9 +117,11 @@ def paid_once(books: Books) -> Finding:
 def _is_right(order: OrderAudit, payments: list[PaymentAudit]) -> bool:
     captured = sum((payment.captured.amount for payment in payments), Decimal(0))
     refunded = sum((payment.refunded.amount for payment in payments), Decimal(0))
-    if order.status in PAID and not order.paid:
-        held = [payment.amount for payment in payments if payment.status == AUTHORIZED]
-        return held == [order.total] and captured == refunded == 0
+    held = [payment.amount for payment in payments if payment.status == AUTHORIZED]
+    if order.status == order_words.CONFIRMED and not order.paid:
+        return held == [order.total] and captured == 0
+    if held:
+        return order.status == order_words.PENDING and not order.settled
     if order.status in PAID:
         currencies = {payment.captured.currency for payment in payments if payment.captures}
         captures = sum(payment.captures for payment in payments)

@@ -75,6 +75,8 @@ def compensate(run_id: UUID, decision: Decision | None, *, using: str) -> Resume
         run = _locked(run_id, using=using)
         if not can_be_undone(run):
             raise NothingToUndo(definition=run.definition)
+        if run.refusal is None:
+            run.step = definition_of(run.definition, run.version).furthest(step=run.step, data=run.data)
         refusal = run.refusal or BY_OPERATOR
         return _go_on(run, decision, "undo_process", state=SagaRun.COMPENSATING, refusal=refusal, using=using)
 
@@ -116,6 +118,7 @@ def _go_on(
     # A later epoch: whoever held it when it stopped can change nothing any more.
     SagaRun.objects.using(using).filter(pk=run.pk).update(
         state=state,
+        step=run.step,
         refusal=refusal,
         inquiring=run.inquiring and state == SagaRun.RUNNING,
         epoch=F("epoch") + 1,

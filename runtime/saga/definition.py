@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from runtime.saga.run import Run
+
+
+MAY_BE_FURTHER = "may_be_further"
+"""Noted in a run's data when a lease is taken over that was never given back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,14 @@ class Saga:
     def pivot_index(cls) -> int:
         """The position of the pivot; that of the end where there is none."""
         return next((index for index, step in enumerate(cls.steps) if step.pivot), len(cls.steps))
+
+    @classmethod
+    def furthest(cls, *, step: int, data: Mapping[str, Any]) -> int:
+        """
+        The last step that may have been begun, where the row says ``step``: progress is not written between two steps
+        forward, and whoever held the lease before may have died there.
+        """
+        return len(cls.steps) - 1 if data.get(MAY_BE_FURTHER) else step
 
     @classmethod
     def only_forward(cls) -> bool:

@@ -143,19 +143,12 @@ def _turn_back(saga: type[Saga], run: Run, refusal: Rejected) -> bool:
     facts = to_plain(refusal.data, dict[str, Any])
     run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": facts}
     run.state = SagaRun.COMPENSATING
-    run.come_to(_furthest(saga, run))
+    run.come_to(saga.furthest(step=run.step, data=run.data))
     if not any(step.undo for step in saga.steps[: run.step + 1]):
         return False
     # From here on another holder must not go forward again.
     store.save(run, using=saga.domain, release=False)
     return False
-
-
-def _furthest(saga: type[Saga], run: Run) -> int:
-    """The last step that may have been begun: progress is not written between two steps, and a holder may die there."""
-    if not run.data.get("may_be_further"):
-        return run.step
-    return max(run.step, min(saga.pivot_index(), len(saga.steps) - 1))
 
 
 def _backward(saga: type[Saga], run: Run, step: Step) -> bool:

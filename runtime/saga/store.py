@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from contracts._base import new_id
 from runtime.databases.clock import Now
-from runtime.saga.definition import Saga
+from runtime.saga.definition import MAY_BE_FURTHER, Saga
 from runtime.saga.models import SagaRun
 from runtime.saga.run import LeaseLost, Run
 from runtime.telemetry.tracing import current_traceparent
@@ -29,10 +29,10 @@ RETURNING id, lease_until, deadline_at, due_at, clock_now()
 """
 
 # A lease that was not given back: its holder may have come further than he had written down when he died.
-_CLAIM = """
+_CLAIM = f"""
 UPDATE saga_sagarun
 SET epoch = epoch + 1, lease_until = clock_now() + %(lease)s,
-    data = CASE WHEN lease_until IS NULL THEN data ELSE data || '{"may_be_further": true}' END
+    data = CASE WHEN lease_until IS NULL THEN data ELSE data || '{{"{MAY_BE_FURTHER}": true}}' END
 WHERE id = %(id)s AND epoch = coalesce(%(after)s, epoch) AND state IN ('running', 'compensating')
       AND (lease_until IS NULL OR lease_until <= clock_now())
 RETURNING id, definition, version, subject, state, step, inquiring, data, log, refusal, epoch, lease_until,

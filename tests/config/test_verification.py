@@ -168,6 +168,12 @@ HEALTHY = {
     "a provider that did not answer": books(
         [order()], [payment(provider_captured=None, provider_refunded=None)], [stock()]
     ),
+    "confirmed and held until it ships": books(
+        [order(paid=False)], [payment(**NOTHING_TAKEN | {"status": "authorized"})]
+    ),
+    "pending and held": books(
+        [order(status="pending", settled=False, paid=False)], [payment(**NOTHING_TAKEN | {"status": "authorized"})]
+    ),
     "a mark of a void": books([order(status="cancelled")], [payment(amount=pounds("0.00"), **NOTHING_TAKEN)]),
     "nothing at all": books(),
     "a shelf": books(stocks=[stock("A"), stock("B")]),
@@ -187,6 +193,15 @@ def test_what_is_right_is_not_called_broken(name):
 
 
 PLANTED = {
+    "V1 to be paid on shipment, and not held": (books([order(paid=False)], [payment(**NOTHING_TAKEN)]), {"V1": 1}),
+    "V1 cancelled and held all the same": (
+        books([order(status="cancelled")], [payment(**NOTHING_TAKEN | {"status": "authorized"})]),
+        {"V1": 1},
+    ),
+    "V1 paid, and held once more": (
+        books([order()], [payment(), payment(id=9, **NOTHING_TAKEN | {"status": "authorized"})]),
+        {"V1": 1, "V12": 1},
+    ),
     "V1 confirmed and not paid": (books([order()]), {"V1": 1}),
     "V1 paid less than its total": (
         books(

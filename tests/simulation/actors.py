@@ -67,7 +67,7 @@ class Customer:
 
     def cancels_at_any_moment(self) -> None:
         for _ in range(8):
-            self.world.wait(self.world.dice.between(0, 3))
+            self.world.wait(self.world.dice.between(0, self.world.dice.pick((0.1, 3))))
             order_id = self._order_id()
             if order_id is not None:
                 self.cancel(order_id)

@@ -31,8 +31,10 @@ from tests.simulation.world import World
 
 @dataclass(frozen=True)
 class Result:
-    """``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point,
-    ``ends`` how the orders ended."""
+    """
+    ``broken`` is empty where all went well. ``met`` counts faults, ``died`` the deaths at each crash point, and
+    ``ends`` how the orders ended.
+    """
 
     seed: int
     broken: list[str]
@@ -46,7 +48,7 @@ class Result:
 def run(seed: int, slots: list[Slot], admin: extensions.connection) -> Result:
     """The databases are emptied first, and left as the run left them."""
     began = time.perf_counter()
-    _empty(admin)
+    empty(admin)
     world = World(seed, slots, admin)
     with _in_place(world):
         try:
@@ -57,6 +59,8 @@ def run(seed: int, slots: list[Slot], admin: extensions.connection) -> Result:
         except Exception:  # whatever it was, this seed leads to it
             broken = [*world.violations, world.trace.plain(traceback.format_exc())]
             ends = Counter()
+        finally:
+            world.end()
     return Result(seed, broken, world.trace.lines, world.dice.met, world.died, ends, time.perf_counter() - began)
 
 
@@ -66,7 +70,8 @@ WHERE schemaname = ANY(%s) AND tablename <> 'django_migrations' ORDER BY 1
 """
 
 
-def _empty(admin: extensions.connection) -> None:
+def empty(admin: extensions.connection) -> None:
+    """All rows of all domains are gone."""
     with admin.cursor() as cursor:
         cursor.execute(_TABLES, [["users", "inventory", "payments", "orders"]])
         tables = [name for (name,) in cursor.fetchall()]

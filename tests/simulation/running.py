@@ -29,6 +29,7 @@ def simulation() -> Iterator[Callable[[int], play.Result]]:
         with standing_clock(admin, DOMAINS):
             slots += [Slot(number, _connect) for number in range(SLOTS)]
             yield lambda seed: play.run(seed, slots, admin)
+            play.empty(admin)
     finally:
         _hurry("DEFAULT")
         for slot in slots:

@@ -52,6 +52,7 @@ class World:
         self.provider, self.broker = Provider(self), Broker(self)
         self.customers: list[Any] = []
         self.account_closed = False
+        self._is_over = False
         self._epochs: dict[str, int] = defaultdict(int)
         self._scripts: list[tuple[str, Callable[[], None]]] = []
 
@@ -88,13 +89,18 @@ class World:
         self.tell(actor.name, at)
         if self.fault("holder sleeps"):
             actor.wakes_at = self.now + self.dice.between(20.5, 45)
-        actor.slot.hand_back()
+        self._hand_back(actor)
 
     def wait(self, seconds: float) -> None:
         """The actor has nothing to do for so long."""
         assert self.actor is not None
         self.actor.wakes_at = self.now + seconds
-        self.actor.slot.hand_back()
+        self._hand_back(self.actor)
+
+    def _hand_back(self, actor: Actor) -> None:
+        actor.slot.hand_back()
+        if self._is_over:
+            raise PowerCut("the run is over")
 
     def at_crashpoint(self, name: str) -> None:
         if self.actor is None:
@@ -136,6 +142,12 @@ class World:
         latest = self._epochs[str(run)]
         self._epochs[str(run)] = max(latest, epoch)
         return epoch < latest
+
+    def end(self) -> None:
+        """Whoever is still there, since the run itself has failed, is gone."""
+        self._is_over = True
+        while self.actors:
+            self._go_on(self.actors[0])
 
     # --- Turns ------------------------------------------------------------------------------------------------------
 

@@ -141,6 +141,22 @@ def test_undone_it_ends_with_nothing_left_also_beyond_its_pivot(desk, stuck):
     assert desk.written() == ["all.undone"]
 
 
+def test_what_a_dead_holder_may_have_begun_is_undone_as_well(desk):
+    desk.plan["send.do"] = [SystemExit()]
+    run = desk.begin()
+    with pytest.raises(SystemExit):
+        desk.go(run)
+    desk.plan["ask.do"] = [ZeroDivisionError()]
+    shift_clock("orders", "21 seconds")
+    run = desk.go_on(run)
+    assert (run.state, desk.row(run).step) == ("needs_attention", 0)
+
+    attention.compensate(run.id, None, using="orders")
+
+    assert resume(desk, run).state == "compensated"
+    assert desk.done(run)[-2:] == ["pay.undo", "hold.undo"]
+
+
 def test_what_failed_while_it_was_undone_is_undone_further_by_both(desk):
     for way in (attention.retry, attention.compensate):
         desk.plan["pay.do"], desk.plan["pay.undo"] = [Refused("no")], [ZeroDivisionError()]
