@@ -16,6 +16,7 @@ type _Page = tuple[str, str, str]
 _MACHINERY: tuple[_Page, ...] = (
     ("Events told", "outbox", "outboxmessage"),
     ("Events heard", "inbox", "inboxmessage"),
+    ("Dead letters", "report", "deadletters"),
     ("Processes", "account_tree", "sagarun"),
     ("Audit", "verified_user", "auditentry"),
 )

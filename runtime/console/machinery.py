@@ -29,6 +29,7 @@ from runtime.console.sagas import Compensate, Retry
 from runtime.console.site import console
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
+from runtime.saga.attention import step_of
 from runtime.saga.models import SagaRun
 
 __all__ = ["WAITING_TO_BE_HANDLED", "register_machinery", "runs_of"]
@@ -178,17 +179,17 @@ class InboxPages(SubjectRecords):
 
 
 class RunPages(SubjectRecords):
-    list_display = ("definition", "about", "status", "step", "attempts", "due_at", "updated_at")
+    list_display = ("definition", "about", "status", "stands_at", "attempts", "due_at", "updated_at")
     list_filter = (value_filter("state", "state", list(_STATE_TONES)),)
     search_ids = ("id", "subject")
     search_fields = ("definition", "subject", "error")
     search_help_text = "A process's id, its subject (an order's id), its name or its error"
     ordering = ("-id",)
     fields = (
-        "id", "definition", "version", "about", "status", "step", "step_at", "inquiring", "epoch", "attempts",
+        "id", "definition", "version", "about", "status", "stands_at", "step_at", "inquiring", "epoch", "attempts",
         "lease_until", "due_at", "deadline_at", "created_at", "updated_at", "error", "refused", "content",
     )  # fmt: skip
-    readonly_fields = ("about", "status", "refused", "content")
+    readonly_fields = ("about", "status", "stands_at", "refused", "content")
 
     def __init__(self, model: Any, site: Any) -> None:
         super().__init__(model, site)
@@ -200,6 +201,10 @@ class RunPages(SubjectRecords):
     @admin.display(description="state", ordering="state")
     def status(self, row: SagaRun) -> SafeString:
         return badge(row.state, _STATE_TONES.get(row.state, "plain"))
+
+    @admin.display(description="step")
+    def stands_at(self, row: SagaRun) -> str:
+        return step_of(row)
 
     @admin.display(description="refusal")
     def refused(self, row: SagaRun) -> SafeString | str:

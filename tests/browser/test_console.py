@@ -136,6 +136,32 @@ def test_part_of_a_payment_is_given_back_from_the_orders_page(visit: Visit, shop
     expect(visit.page.get_by_text("One of three was scratched.").first).to_be_visible()
 
 
+def test_a_process_that_is_stuck_is_found_from_the_first_page_and_goes_on(visit: Visit, shop: Any, goods: str) -> None:
+    placed = shop.place(shop.customer(), {goods: 1}, method="pm_card_async")
+    error = "process_payment was tried for 3600 s and did not end: the provider does not answer"
+    stop = (
+        "UPDATE saga_sagarun SET state = 'needs_attention', error = %s, lease_until = NULL, attempts = 240,"
+        " epoch = epoch + 1 WHERE subject = %s RETURNING id::text"
+    )
+    ((run_id,),) = shop.sql("orders", stop, error, placed.body["id"])
+    visit.sign_in()
+    machinery = visit.page.get_by_role("region", name="Machinery")
+    machinery.get_by_role("row", name=re.compile("^Orders")).get_by_role("link").first.click()
+    expect(visit.page.locator("#result_list tbody")).to_contain_text("needs attention")
+    visit.open(f"/admin/orders/sagarun/{run_id}/change/")
+    expect(visit.page.get_by_text(error)).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Undo all")).to_be_visible()
+    visit.photograph("console-process")
+
+    visit.page.get_by_role("link", name="Try again").click()
+    expect(visit.page.get_by_text("process_payment is tried again, under the key it always had")).to_be_visible()
+    visit.page.get_by_label("Reason").fill("The provider is back.")
+    visit.page.get_by_role("button", name="Try again").click()
+
+    expect(visit.page.get_by_text("orders.place_order goes on at process_payment")).to_be_visible()
+    assert shop.await_status(placed.body["id"], "confirmed", limit=30)["status"] == "confirmed"
+
+
 # --- Keys and small screens -------------------------------------------------------------------------------------------
 
 
