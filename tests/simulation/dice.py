@@ -30,7 +30,7 @@ FAULTS: Mapping[str, float] = {
     "provider keeps a failure, though done": 0.05,
     "provider knows nothing for a while": 0.06,
     "provider takes after it cancelled": 0.3,
-    "provider takes after it declined": 0.15,
+    "provider takes after it declined": 0.5,
     "provider will not cancel": 0.5,
     "provider lets an authorisation lapse": 0.2,
     "refund fails many times": 0.15,
