@@ -14,7 +14,7 @@ FAULTS: Mapping[str, float] = {
     "power cut": 0.02,
     "call fails before it runs": 0.03,
     "call's answer is lost": 0.04,
-    "call is on its way for long": 0.02,
+    "call is on its way for long": 0.05,
     "customer's answer is lost": 0.15,
     "commit fails": 0.004,
     "commit's answer is lost": 0.008,
