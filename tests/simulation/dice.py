@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FAULTS: Mapping[str, float] = {
     "power cut": 0.02,
+    "power cut at a webhook": 0.12,
     "call fails before it runs": 0.03,
     "call's answer is lost": 0.04,
     "call is on its way for long": 0.05,
@@ -49,6 +50,7 @@ FAULTS: Mapping[str, float] = {
 
 AT_MOST: Mapping[str, int] = {
     "power cut": 6,
+    "power cut at a webhook": 3,
     "commit fails": 3,
     "commit's answer is lost": 4,
     "clock jumps past the process": 1,
