@@ -28,7 +28,7 @@ def open_shop(world: Any) -> list[tuple[str, Callable[[], None]]]:
     USERS.import_account(user_id=user_id, email="customer@example.com", name="A customer")
     world.trace.call(user_id, "user")
     scripts: list[tuple[str, Callable[[], None]]] = []
-    for number in range(1, world.dice.number(3, 4) + 1):
+    for number in range(1, world.dice.number(2, 4) + 1):
         one = customer(world, number, user_id)
         world.customers.append(one)
         lines = ", ".join(f"{line.quantity} {line.sku}" for line in one.wish.lines)

@@ -12,9 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FAULTS: Mapping[str, float] = {
     "power cut": 0.02,
+    "power cut at a webhook": 0.12,
     "call fails before it runs": 0.03,
     "call's answer is lost": 0.04,
-    "call is on its way for long": 0.02,
+    "call is on its way for long": 0.05,
     "customer's answer is lost": 0.15,
     "commit fails": 0.004,
     "commit's answer is lost": 0.008,
@@ -30,7 +31,7 @@ FAULTS: Mapping[str, float] = {
     "provider keeps a failure, though done": 0.05,
     "provider knows nothing for a while": 0.06,
     "provider takes after it cancelled": 0.3,
-    "provider takes after it declined": 0.15,
+    "provider takes after it declined": 0.5,
     "provider will not cancel": 0.5,
     "provider lets an authorisation lapse": 0.2,
     "refund fails many times": 0.15,
@@ -49,6 +50,7 @@ FAULTS: Mapping[str, float] = {
 
 AT_MOST: Mapping[str, int] = {
     "power cut": 6,
+    "power cut at a webhook": 3,
     "commit fails": 3,
     "commit's answer is lost": 4,
     "clock jumps past the process": 1,

@@ -51,7 +51,7 @@ class Wire:
                 raise Unavailable(f"{domain} did not answer")
             run = partial(_fenced, world, domain, name, partial(real, **arguments))
             if world.fault("call is on its way for long"):
-                world.broker.put(f"late {domain}.{name}", partial(_arrive, copy_context(), run))
+                world.broker.put(f"late {domain}.{name}", partial(_arrive, world, copy_context(), run))
                 raise Unavailable(f"{domain} did not answer in time")
             answer = run()
             if world.fault("call's answer is lost"):
@@ -62,8 +62,10 @@ class Wire:
         return carried
 
 
-def _arrive(context: Context, run: Callable[[], Any]) -> None:
+def _arrive(world: Any, context: Context, run: Callable[[], Any]) -> None:
     """A call comes after its caller has given it up, under the lease that it was made under."""
+    if world.actor is not None:
+        world.wait(world.dice.between(0, 40))
     with suppress(Rejected, Superseded):
         context.run(run)
 

@@ -106,7 +106,7 @@ class World:
         if self.actor is None:
             return
         self.pause(f"is at {name}")
-        if self.fault("power cut"):
+        if self.fault("power cut at a webhook" if self.actor.name == "webhook" else "power cut"):
             self.died[name] += 1
             if self.fault("nobody comes for a dead one"):
                 self.clock.advance(self.dice.between(900, 1000))
