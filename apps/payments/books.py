@@ -110,6 +110,13 @@ def begin_capture(key: str) -> Payment | None:
     return payment
 
 
+def begin_inquiry(key: str) -> Payment | None:
+    """The payment of this key, to be asked about: what is found open may be charged for. None where none was begun."""
+    with transaction.atomic(using=ALIAS):
+        pass_fence(using=ALIAS)
+        return Payment.objects.using(ALIAS).filter(key=key).first()
+
+
 def begin_attempt(payment: Payment, action: str) -> int:
     """
     Written down before the provider is asked, so that a question that killed us is seen. The number under which to

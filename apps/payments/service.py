@@ -74,7 +74,7 @@ class Payments(Listening):
         return _as_contract(_refuse(self._provider.converge(payment)))
 
     def inquire(self, *, key: str) -> contract.Payment:
-        payment = queries.by_key(key)
+        payment = books.begin_inquiry(key)
         if payment is None:
             raise PaymentUnknown
         return _as_contract(_refuse(self._provider.converge(payment)))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
+from apps.payments.models import Payment, Refund
+from contracts._base import Superseded
 from contracts.payments import ChargeFailed, InsufficientFunds, PaymentDeclined, PaymentUnknown
-from runtime.calls import call
+from runtime.calls import Lease, call
 from tests.payments.till import Till, pounds
 from tests.together import shift_clock
 
@@ -131,3 +135,24 @@ def test_the_history_of_an_order_tells_attempts_and_movements_in_order_of_time(t
         ("payment.refund", "25.00 GBP"),
     ]
     assert [moment.at for moment in moments] == sorted(moment.at for moment in moments)
+
+
+def test_whoever_was_asleep_takes_finds_and_gives_back_nothing_once_a_later_holder_of_the_lease_was_here(till):
+    run_id = uuid4()
+    with call(lease=Lease(id=run_id, epoch=2)):
+        till.charge()
+
+    with call(lease=Lease(id=run_id, epoch=1)):
+        for late in (
+            lambda: till.charge(key="another:charge"),
+            till.inquire,
+            till.capture,
+            till.void,
+            lambda: till.service.refund(key="r", charge_key=till.key, amount=pounds("1.00"), reason=""),
+        ):
+            with pytest.raises(Superseded):
+                late()
+
+    assert not Payment.objects.using("payments").filter(key="another:charge").exists()
+    assert (till.row.intent, till.row.status, till.moved) == ("charge", "captured", [("capture", "25.00")])
+    assert not Refund.objects.using("payments").exists()
