@@ -31,7 +31,7 @@ def all_is_well(house: House, buyers: Buyers, sku: str, *, stock: int) -> Counte
         ends[order["status"]] += 1
         units += wish.units if order["status"] == "confirmed" else 0
         broken += [f"{wish.method}, {wish.then}, order {wish.order_id}: {each}" for each in _of_one(money, wish, order)]
-    broken += _nothing_unasked(house, money, buyers)
+    broken += _nothing_unasked(house, money, buyers, sku)
     balances = house.shop.stock(sku)
     expected = {"onHand": stock, "reserved": units, "available": stock - units, "sold": 0}
     if balances != expected:
@@ -69,15 +69,15 @@ def _wanted(wish: Wish) -> set[str]:
     return {"cancelled"} if wish.then != KEEP or wish.method in DECLINED else {"confirmed"}
 
 
-def _nothing_unasked(house: House, money: Read, buyers: Buyers) -> list[str]:
+def _nothing_unasked(house: House, money: Read, buyers: Buyers, sku: str) -> list[str]:
     """V10: each wish is one order, and there is no order, and no money, that nobody asked for."""
     found = []
     ids = [wish.order_id for wish in buyers.wishes]
     if len(set(ids)) != len(ids):
         found.append(f"two wishes led to one order: {[each for each, n in Counter(ids).items() if n > 1]}")
     known = {str(row[0]) for row in house.shop.sql("orders", "SELECT id FROM orders_order")}
-    house.wished |= set(ids)
-    if unasked := known - house.wished:
+    of_sku = "SELECT id FROM orders_order WHERE items @> jsonb_build_array(jsonb_build_object('sku', %s::text))"
+    if unasked := {str(row[0]) for row in house.shop.sql("orders", of_sku, sku)} - set(ids):
         found.append(f"nobody asked for these orders: {unasked}")
     paid = {key.removesuffix(":charge") for key, moved in money.captures.items() if moved.count}
     if paid - known:

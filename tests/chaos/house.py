@@ -22,6 +22,8 @@ DOMAINS = ("users", "inventory", "payments", "orders")
 
 # Two processes that place orders, so that one can sleep while the other goes on.
 SMALL = {"WEB_WORKERS": "2", "PROVIDER_TIMEOUT": "1s", "ORDER_BUDGET": "2s", "WEB_THREADS": "16"}
+# One that sleeps is not to be killed for it: it is to wake up and do harm, if it can.
+PATIENT = {"GUNICORN_CMD_ARGS": "--timeout 300"}
 
 
 class House:
@@ -30,12 +32,11 @@ class House:
     def __init__(self, folder: Path, **environ: str) -> None:
         self.journal = folder / "journal"
         self.armed = folder / "armed"
-        self.wished: set[str] = set()
         port = _free_port()
         self._address = f"http://127.0.0.1:{port}/api/payments/webhooks/stripe"
         self._folder = folder / "shop"
         self._folder.mkdir()
-        self._environ = {**SMALL, "PORT": str(port), **environ}
+        self._environ = {**SMALL, **PATIENT, "PORT": str(port), **environ}
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.provider", "--journal", str(self.journal), "--secret", SECRET]

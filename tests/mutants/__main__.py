@@ -51,7 +51,7 @@ def failed_for(mutant: Mutant, tree: Path) -> list[str]:
     )  # fmt: skip
     if applied.returncode:
         raise RuntimeError(f"{mutant.patch.name} does not fit the code any more:\n{applied.stdout}{applied.stderr}")
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *mutant.tests]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(
