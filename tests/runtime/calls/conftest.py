@@ -1,0 +1,136 @@
+"""The depot behind each transport: in this process, behind a server of threads, and in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+
+from runtime.calls import resolve
+from runtime.calls.routing import _client
+from tests.runtime.calls.depot import DEPOT, Depot
+from tests.together import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: object) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[int]:
+    """The port of a server in this process, with the whole project behind it."""
+    server = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
+    server.set_app(get_wsgi_application())
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+class Process:
+    """gunicorn with the depot, on a port that is the inside port."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._log = folder / "gunicorn.log"
+        environ = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.runtime.calls.settings",
+            "INSIDE_PORT": str(self.port),
+            "PORT": str(self.port),
+            "WEB_WORKERS": "1",
+            "STATE_DIR": str(folder),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
+            cwd=ROOT,
+            env=environ,
+            stdout=self._log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        wait_until(lambda: self._answers() or self._process.poll() is not None, limit=60)
+        assert self._process.poll() is None, self.log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def _answers(self) -> bool:
+        return "Booting worker" in self.log
+
+    def kill(self) -> None:
+        """Together with its workers."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process(tmp_path_factory.mktemp("depot"))
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def new_process(tmp_path: Path) -> Iterator[Process]:
+    """One to kill."""
+    process = Process(tmp_path)
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def hosting(settings) -> Iterator[None]:
+    """This process hosts the depot, also for whoever asks by its inside port."""
+    settings.HOSTED_DOMAINS = (*settings.HOSTED_DOMAINS, "depot")
+    settings.CONTRACTS = {**settings.CONTRACTS, "depot": "tests.runtime.calls.depot.DEPOT"}
+    settings.SERVICES = {**settings.SERVICES, "depot": "tests.runtime.calls.depot.KEPT"}
+    _client.cache_clear()
+    yield
+    _client.cache_clear()
+
+
+@pytest.fixture
+def remote(settings) -> Iterator[Callable[..., Depot]]:
+    """The depot at this address, whatever is there."""
+
+    def resolved(url: str) -> Depot:
+        settings.SERVICE_URLS = {"depot": url}
+        _client.cache_clear()
+        return resolve(DEPOT)
+
+    yield resolved
+    _client.cache_clear()
+
+
+@pytest.fixture(params=["local", "threads", "process"])
+def depot(request: pytest.FixtureRequest, settings, remote) -> Depot:
+    """What ``resolve(DEPOT)`` gives."""
+    if request.param == "process":
+        return remote(f"http://127.0.0.1:{request.getfixturevalue('process').port}")
+    if request.param == "local":
+        request.getfixturevalue("hosting")
+        return resolve(DEPOT)
+    port = settings.INSIDE_PORT = request.getfixturevalue("threads")
+    # Asked for as a neighbour, answered as a host.
+    client = remote(f"http://127.0.0.1:{port}")
+    request.getfixturevalue("hosting")
+    return client
