@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 10.0
 
 _TURNED_AWAY = frozenset({401, 421})
 """Keys or routes that are being changed: nothing ran, and asking again helps once they agree."""
+_NOT_JSON = object()
 _OVERLOADED = frozenset({408, 429, 502, 503, 504})
 
 
@@ -87,7 +88,7 @@ def _value(call: str, method: Method, answer: Answer) -> Any:
         if answer.media_type == "application/json":
             return decode(answer.body, method.returns)
     except NotDecodable as error:
-        if _json(answer.body) is not None:
+        if _json(answer.body) is not _NOT_JSON:
             raise BrokenService(f"{call} failed: its answer is not what the contract says: {error}") from error
     # Cut short, or the page of somebody who stands between.
     raise unavailable(f"{call} was answered with something that is no answer of ours", may_have_run=True)
@@ -109,8 +110,7 @@ def _raise(call: str, answer: Answer, errors: Mapping[str, type[ContractError]])
 
 
 def _json(body: bytes) -> Any:
-    """None for what is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return _NOT_JSON

@@ -65,21 +65,24 @@ class Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_until(lambda: self._answers() or self._process.poll() is not None, limit=60)
+        wait_until(lambda: "Booting worker" in self.log or self._process.poll() is not None, limit=60)
         assert self._process.poll() is None, self.log
 
     @property
     def log(self) -> str:
         return self._log.read_text()
 
-    def _answers(self) -> bool:
-        return "Booting worker" in self.log
-
     def kill(self) -> None:
         """Together with its workers."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
+        wait_until(self._is_gone)
+
+    def _is_gone(self) -> bool:
+        """A worker outlives its master by a moment."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
 
 @pytest.fixture(scope="session")
