@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +13,7 @@ from django.core.wsgi import get_wsgi_application
 from runtime.calls import resolve
 from runtime.calls.routing import _client
 from tests.runtime.calls.depot import DEPOT, Depot
-from tests.together import wait_until
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.runtime.calls.processes import Process
 
 
 class _Quiet(WSGIRequestHandler):
@@ -40,49 +33,6 @@ def threads() -> Iterator[int]:
     server.shutdown()
     server.server_close()
     thread.join(10)
-
-
-class Process:
-    """gunicorn with the depot, on a port that is the inside port."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self._log = folder / "gunicorn.log"
-        environ = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.runtime.calls.settings",
-            "INSIDE_PORT": str(self.port),
-            "PORT": str(self.port),
-            "WEB_WORKERS": "1",
-            "STATE_DIR": str(folder),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
-            cwd=ROOT,
-            env=environ,
-            stdout=self._log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_until(lambda: "Booting worker" in self.log or self._process.poll() is not None, limit=60)
-        assert self._process.poll() is None, self.log
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def kill(self) -> None:
-        """Together with its workers."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
-        wait_until(self._is_gone)
-
-    def _is_gone(self) -> bool:
-        """A worker outlives its master by a moment."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
 
 @pytest.fixture(scope="session")
