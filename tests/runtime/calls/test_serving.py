@@ -100,7 +100,7 @@ FORGERIES = {
     "unsigned": lambda: forged(alg="none", key=None),
     "signed with another key": lambda: forged(key=b"another key of more than 32 bytes"),
     "signed with the service key itself": lambda: forged(key="another key that only the tests know".ljust(32)),
-    "another algorithm": lambda: forged(alg="HS512", key=service_tokens._key() * 2),
+    "another algorithm": lambda: forged(alg="HS512"),
     "signed by users": lambda: forged(alg="RS256", key=rsa()),
     "of another type": lambda: forged(typ="JWT"),
     "without a type": lambda: forged(typ=None),
@@ -115,6 +115,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The HMAC key is:jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES)
 def test_any_other_token_is_a_401_and_nothing_runs(ask, token):
     before = KEPT.times(deed="count")
