@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from runtime.calls.manners import Client, before_calling, perform
+from runtime.calls.manners import Client, before_calling, packed, packed_answer, perform
 from runtime.calls.signatures import Method
-from runtime.codec import copy
+from runtime.codec import decode
 
 
 class LocalClient(Client):
@@ -24,7 +23,11 @@ class LocalClient(Client):
 def _guarded(domain: str, method: Method, implementation: Callable[..., Any]) -> Callable[..., Any]:
     def invoke(**arguments: Any) -> Any:
         before_calling(domain, method, arguments)
-        copied = {name: copy(value, method.parameters[name]) for name, value in arguments.items()}
-        return perform(domain, method.name, implementation, copied, finish=partial(copy, type_=method.returns))
+        sent = packed(domain, method, arguments)
+        arrived = {name: decode(value, method.parameters[name]) for name, value in sent.items()}
+        return perform(domain, method.name, implementation, arrived, finish=answered)
+
+    def answered(value: Any) -> Any:
+        return decode(packed_answer(value, method.returns), method.returns)
 
     return invoke

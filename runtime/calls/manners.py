@@ -10,8 +10,12 @@ from django.db import Error as DatabaseError
 from contracts._base import ContractError, Unavailable
 from runtime.calls.context import current_call
 from runtime.calls.signatures import Method, methods_of
-from runtime.codec import to_plain
+from runtime.codec import NotDecodable, pack, to_plain
 from runtime.databases.transactions import is_outage, open_transactions
+from runtime.http.parser import LARGEST_BODY
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes. The largest honest answer, a page of an audit, stays below one of these megabytes."""
 
 
 class CallInsideTransaction(RuntimeError):
@@ -50,6 +54,27 @@ def before_calling(domain: str, method: Method, arguments: Iterable[str]) -> Non
     current_call().require_time()
     if unknown := set(arguments) - method.parameters.keys():
         raise TypeError(f"{domain}.{method.name} has no parameter {', '.join(map(repr, sorted(unknown)))}")
+
+
+def packed(domain: str, method: Method, arguments: Mapping[str, Any]) -> dict[str, bytes]:
+    """
+    The arguments as they travel. Raises NotDecodable for what cannot, and BrokenService for more than a callee takes.
+    """
+    found = {name: pack(value, method.parameters[name]) for name, value in arguments.items()}
+    # Quotes, colon and comma for each, and the braces.
+    if sum(len(name) + len(value) + 4 for name, value in found.items()) + 1 > LARGEST_BODY:
+        raise BrokenService(
+            f"{domain}.{method.name} failed: its arguments are larger than {LARGEST_BODY:,} bytes; it did not run"
+        )
+    return found
+
+
+def packed_answer(value: Any, type_: Any) -> bytes:
+    """The answer as it travels. Raises NotDecodable where it cannot, also for its size."""
+    answer = pack(value, type_)
+    if len(answer) > LARGEST_ANSWER:
+        raise NotDecodable(f"the answer is larger than {LARGEST_ANSWER:,} bytes")
+    return answer
 
 
 def perform[R](

@@ -11,10 +11,8 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import ClosedPoolError, ConnectTimeoutError, EmptyPoolError, NewConnectionError
 
-from contracts._base import Unavailable
-
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes. The largest honest answer, a page of an audit, stays below one of these megabytes."""
+from contracts._base import DeadlineExceeded, Unavailable
+from runtime.calls.manners import LARGEST_ANSWER
 
 _CONNECT_SECONDS = 2.0
 """A neighbour that is up accepts at once; one whose packets vanish must not take all the time there is."""
@@ -47,6 +45,8 @@ class Pool:
 
         Raises Unavailable, with ``may_have_run`` false where nothing was sent, and AnswerTooLarge.
         """
+        if seconds <= 0:
+            raise DeadlineExceeded
         until = time.monotonic() + seconds
         try:
             answer = self._manager.request(

@@ -7,14 +7,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Never
 
-from contracts._base import ContractError, Unavailable
+from contracts._base import ContractError, DeadlineExceeded, Unavailable
 from runtime.calls.context import current_call
-from runtime.calls.manners import BrokenService, Client, before_calling
+from runtime.calls.manners import BrokenService, Client, before_calling, packed
 from runtime.calls.pool import POOL, Answer, AnswerTooLarge, unavailable
 from runtime.calls.signatures import Method
 from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
-from runtime.codec import NotDecodable, decode, pack
-from runtime.http.parser import LARGEST_BODY
+from runtime.codec import NotDecodable, decode
 from runtime.identity import service_tokens
 from runtime.identity.speaking import current_user_token
 from runtime.telemetry.tracing import current_request_id, current_traceparent
@@ -47,12 +46,17 @@ def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[Con
 
     def invoke(**arguments: Any) -> Any:
         before_calling(domain, method, arguments)
-        body = _body(call, method, arguments)
+        members = [
+            json.dumps(name).encode() + b":" + value for name, value in packed(domain, method, arguments).items()
+        ]
+        body = b"{" + b",".join(members) + b"}"
         seconds = current_call().allowed(PATIENCE_SECONDS)
         try:
             answer = POOL.post(url, body=body, headers=_headers(domain, seconds=seconds), seconds=seconds)
         except AnswerTooLarge as error:
             raise BrokenService(f"{call} failed: {error}") from error
+        except DeadlineExceeded:
+            raise
         except Unavailable as error:
             raise unavailable(f"{domain} cannot be reached: {error.detail}", may_have_run=error.may_have_run) from error
         if answer.status == 200:
@@ -60,17 +64,6 @@ def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[Con
         _raise(call, answer, errors)
 
     return invoke
-
-
-def _body(call: str, method: Method, arguments: Mapping[str, Any]) -> bytes:
-    """Raises NotDecodable for what cannot travel, and BrokenService for more than the callee would take."""
-    members = [
-        json.dumps(name).encode() + b":" + pack(value, method.parameters[name]) for name, value in arguments.items()
-    ]
-    body = b"{" + b",".join(members) + b"}"
-    if len(body) > LARGEST_BODY:
-        raise BrokenService(f"{call} failed: its arguments are larger than {LARGEST_BODY:,} bytes; it did not run")
-    return body
 
 
 def _headers(domain: str, *, seconds: float) -> dict[str, str]:

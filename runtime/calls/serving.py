@@ -21,11 +21,11 @@ from django.utils.module_loading import import_string
 
 from contracts._base import ContractError
 from runtime.calls.context import call, current_call
-from runtime.calls.manners import BrokenService, perform
+from runtime.calls.manners import BrokenService, packed_answer, perform
 from runtime.calls.routing import protocol_of
 from runtime.calls.signatures import Method, methods_of
 from runtime.calls.wire import USER, lease_of, problem_of, seconds_of
-from runtime.codec import NotDecodable, from_plain, pack
+from runtime.codec import NotDecodable, from_plain
 from runtime.http.parser import LARGEST_BODY, parse, too_large
 from runtime.http.problem import Problem, field_error
 from runtime.http.problems import problem_response
@@ -68,7 +68,7 @@ def _answer(request: HttpRequest, domain: str, name: str) -> bytes:
     arguments = _arguments(request, served.method)
     with _ambient(request):
         current_call().require_time()
-        return perform(domain, name, served.run, arguments, finish=partial(pack, type_=served.method.returns))
+        return perform(domain, name, served.run, arguments, finish=partial(packed_answer, type_=served.method.returns))
 
 
 def _let_in(request: HttpRequest, domain: str) -> None:

@@ -56,6 +56,8 @@ class Depot(Protocol):
 
     def act(self, *, deed: str) -> int: ...
 
+    def label(self, *, length: int) -> str: ...
+
     def times(self, *, deed: str) -> int: ...
 
     def move(self) -> None: ...
@@ -121,6 +123,9 @@ class Kept:
         self._times[deed] += 1
         answer: int = DEEDS[deed]()
         return answer
+
+    def label(self, *, length: int) -> str:
+        return "x" * length
 
     def times(self, *, deed: str) -> int:
         return self._times[deed]

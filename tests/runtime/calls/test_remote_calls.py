@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from contracts._base import ContractError, Ref, Rejected, Superseded, Unavailable
 from runtime.calls import BrokenService, Lease, call, resolve
-from runtime.calls.pool import LARGEST_ANSWER
+from runtime.calls.manners import LARGEST_ANSWER
 from runtime.calls.remote import PATIENCE_SECONDS
 from tests.runtime.calls.depot import Depot, ShelfFull
 from tests.runtime.calls.neighbours import Neighbour, answer, dripping, resetting, saying, silent
@@ -323,19 +323,3 @@ def test_a_child_has_connections_of_its_own_and_leaves_its_parents_alone(neighbo
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert there.connections == [1, 2, 2, 1]
-
-
-# --- Sizes ----------------------------------------------------------------------------------------------------------
-
-
-def test_arguments_over_the_limit_are_refused_before_anything_is_sent(neighbour):
-    there, depot = neighbour(saying(answer(b"1")))
-
-    with pytest.raises(BrokenService, match=r"arguments are larger than 2,097,152 bytes; it did not run$"):
-        depot.count(shelf="x" * 2_100_000)
-
-    assert there.requests == []
-
-
-def test_arguments_just_below_the_limit_arrive_whole(process, remote):
-    assert remote(f"http://127.0.0.1:{process.port}").count(shelf="x" * 2_000_000) == 2_000_000

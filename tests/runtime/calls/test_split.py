@@ -51,7 +51,9 @@ def test_an_order_is_placed_across_processes(orders_alone, trade, method, status
 def test_a_process_that_hosts_orders_alone_takes_an_order_over_http(process, tmp_path, trade, committed):
     url, sku = f"http://127.0.0.1:{process.port}", trade.product(stock=10)
     elsewhere = {"USERS_URL": url, "INVENTORY_URL": url, "PAYMENTS_URL": url}
-    alone = Process(tmp_path, DOMAINS="orders", DJANGO_SETTINGS_MODULE="config.settings", **elsewhere)
+    alone = Process(
+        tmp_path, DOMAINS="orders", ORDER_BUDGET="30s", DJANGO_SETTINGS_MODULE="config.settings", **elsewhere
+    )
     try:
         answer = urllib3.request(
             "POST",
@@ -63,6 +65,7 @@ def test_a_process_that_hosts_orders_alone_takes_an_order_over_http(process, tmp
                 "X-Request-Id": "one-request",
             },
             retries=False,
+            timeout=60.0,
         )
     finally:
         alone.kill()

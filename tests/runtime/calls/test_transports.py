@@ -11,7 +11,9 @@ from django.db import transaction
 
 from contracts._base import ContractError, DeadlineExceeded, Money, Rejected, Superseded, Unavailable
 from runtime.calls import BrokenService, CallInsideTransaction, Lease, call
+from runtime.calls.manners import LARGEST_ANSWER
 from runtime.codec import NotDecodable
+from runtime.http.parser import LARGEST_BODY
 from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import issue
@@ -69,6 +71,24 @@ def test_what_could_not_travel_is_refused_and_does_not_run(depot, arguments):
 def test_an_answer_that_could_not_travel_is_the_services_bug(depot):
     with pytest.raises(BrokenService, match=r"^depot.act failed: .*NotDecodable"):
         depot.act(deed="another type")
+
+
+def test_arguments_over_the_limit_are_refused_and_do_not_run_and_those_below_arrive_whole(depot):
+    largest = LARGEST_BODY - len('{"shelf":""}')
+    before = depot.times(deed="count")
+
+    with pytest.raises(BrokenService, match=r"arguments are larger than 2,097,152 bytes; it did not run$"):
+        depot.count(shelf="x" * (largest + 1))
+
+    assert depot.times(deed="count") == before
+    assert depot.count(shelf="x" * largest) == largest
+
+
+def test_an_answer_over_the_limit_is_the_services_bug_and_one_below_arrives_whole(depot):
+    with pytest.raises(BrokenService, match=r"^depot.label failed: .*NotDecodable"):
+        depot.label(length=LARGEST_ANSWER)
+
+    assert len(depot.label(length=LARGEST_ANSWER - 2)) == LARGEST_ANSWER - 2
 
 
 # --- Methods --------------------------------------------------------------------------------------------------------
