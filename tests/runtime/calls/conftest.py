@@ -12,7 +12,9 @@ from django.core.wsgi import get_wsgi_application
 
 from runtime.calls import resolve
 from runtime.calls.routing import _client
+from tests.runtime.calls.asking import PORT
 from tests.runtime.calls.depot import DEPOT, Depot
+from tests.runtime.calls.neighbours import Neighbour
 from tests.runtime.calls.processes import Process
 
 
@@ -87,3 +89,23 @@ def depot(request: pytest.FixtureRequest, settings, remote) -> Depot:
     client = remote(f"http://127.0.0.1:{port}")
     request.getfixturevalue("hosting")
     return client
+
+
+@pytest.fixture
+def inside(hosting, settings) -> None:
+    """This process hosts the depot and answers for it on the inside port."""
+    settings.INSIDE_PORT = PORT
+
+
+@pytest.fixture
+def neighbour(remote) -> Iterator[Callable[..., tuple[Neighbour, Depot]]]:
+    """A neighbour that behaves like this, and the depot that it passes for."""
+    started = []
+
+    def start(behave) -> tuple[Neighbour, Depot]:
+        started.append(Neighbour(behave))
+        return started[-1], remote(started[-1].url)
+
+    yield start
+    for each in started:
+        each.close()

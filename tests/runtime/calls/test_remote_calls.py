@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
@@ -18,25 +16,11 @@ from runtime.calls import BrokenService, Lease, call, resolve
 from runtime.calls.manners import LARGEST_ANSWER
 from runtime.calls.remote import PATIENCE_SECONDS
 from tests.runtime.calls.depot import Depot, ShelfFull
-from tests.runtime.calls.neighbours import Neighbour, answer, dripping, resetting, saying, silent
+from tests.runtime.calls.neighbours import answer, dripping, resetting, saying, silent
 from tests.runtime.calls.services import BoxMissing
 from tests.together import wait_until
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture
-def neighbour(remote) -> Iterator[Callable[..., tuple[Neighbour, Depot]]]:
-    """A neighbour that behaves like this, and the depot that it passes for."""
-    started = []
-
-    def start(behave) -> tuple[Neighbour, Depot]:
-        started.append(Neighbour(behave))
-        return started[-1], remote(started[-1].url)
-
-    yield start
-    for each in started:
-        each.close()
 
 
 def problem(status: str, **members: object) -> bytes:
@@ -283,43 +267,3 @@ def test_a_callee_that_is_killed_in_the_middle_is_an_outage_that_may_have_run_an
 
     assert [error.may_have_run for error in errors] == [True]
     assert unavailable(depot).may_have_run is False
-
-
-# --- Connections ----------------------------------------------------------------------------------------------------
-
-
-def test_a_connection_is_kept_and_used_again(neighbour):
-    there, depot = neighbour(saying(answer(b"1"), stays=True))
-
-    assert [depot.act(deed="nothing") for _ in range(3)] == [1, 1, 1]
-
-    assert there.connections == [1, 1, 1]
-
-
-def test_a_connection_that_was_closed_meanwhile_is_not_used_again(neighbour):
-    there, depot = neighbour(saying(answer(b"1"), stays=False))
-
-    for number in (1, 2, 3):
-        assert depot.act(deed="nothing") == 1
-        wait_until(lambda: there.closed == number)  # noqa: B023 - called in this turn
-
-    assert there.connections == [1, 2, 3]
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_has_connections_of_its_own_and_leaves_its_parents_alone(neighbour):
-    there, depot = neighbour(saying(answer(b"1"), stays=True))
-    assert depot.act(deed="nothing") == 1
-
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if [depot.act(deed="nothing") for _ in range(2)] == [1, 1] else 1
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    assert depot.act(deed="nothing") == 1
-
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert there.connections == [1, 2, 2, 1]
