@@ -17,6 +17,7 @@ from typing import Any
 
 from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config.mail import BadMailUrl, MailSettings, mail_settings
+from config.services import BadServiceUrl, service_urls
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
 from runtime.embedded.state import read_run, secrets, state_dir
@@ -43,6 +44,8 @@ class Environment:
     debug: bool
     allowed_hosts: tuple[str, ...]
     hosted_domains: tuple[str, ...]
+    discovery: str
+    service_urls: Mapping[str, str]
     databases: Mapping[str, str | None]
     owner_databases: Mapping[str, str | None]
     admin_databases: Mapping[str, str | None]
@@ -92,6 +95,8 @@ def read(environ: Mapping[str, str]) -> Environment:
         debug=_flag(environ, "DEBUG"),
         allowed_hosts=_words(environ, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         hosted_domains=hosted,
+        discovery=_choice(environ, "DISCOVERY", ("static",)),
+        service_urls=_service_urls(environ),
         databases=databases,
         owner_databases={
             domain: (url := admins[domain] or databases[domain]) and role_url(url, f"{domain}_owner", secret_key)
@@ -167,7 +172,7 @@ def _admin_url(environ: Mapping[str, str], domain: str) -> str | None:
 
 def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
     """Where the sandbox tells of payments that settle later."""
-    base = environ.get("PAYMENTS_URL") or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}"
+    base = run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}"
     return environ.get("SANDBOX_WEBHOOK_URL") or f"{base}/api/payments/webhooks/sandbox"
 
 
@@ -185,6 +190,13 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
     except BadMailUrl as error:
         # There may be a password in it.
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
+
+
+def _service_urls(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return service_urls(environ, DOMAINS)
+    except BadServiceUrl as error:
+        raise BadSetting(error.name, error.value, error.wanted) from None
 
 
 def _stripe(environ: Mapping[str, str], *, in_use: bool) -> StripeSettings:

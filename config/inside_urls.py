@@ -1,12 +1,16 @@
-"""The addresses of the inside port: for whoever runs this, and no customer."""
+"""The addresses of the inside port: for whoever runs this and for our own services, and no customer."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from runtime.calls.serving import contracts
 from runtime.telemetry.metrics import metrics
 
-urlpatterns: list[URLPattern | URLResolver] = [path("metrics", metrics)]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("metrics", metrics),
+    path("internal/contracts/<str:domain>/<str:method>", contracts),
+]
 
 handler400 = "runtime.http.problems.handler400"
 handler403 = "runtime.http.problems.handler403"

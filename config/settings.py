@@ -11,6 +11,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What runs here -------------------------------------------------------------------------------------------------
 
 HOSTED_DOMAINS = ENVIRONMENT.hosted_domains
+# Where each domain that is not hosted here answers other services.
+SERVICE_URLS = dict(ENVIRONMENT.service_urls)
 STATE_DIR = ENVIRONMENT.state_dir
 
 INSTALLED_APPS = [

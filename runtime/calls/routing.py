@@ -11,6 +11,8 @@ from django.utils.module_loading import import_string
 
 from contracts._base import Ref
 from runtime.calls.local import LocalClient
+from runtime.calls.manners import Client
+from runtime.calls.remote import RemoteClient
 
 
 def protocol_of[T](ref: Ref[T]) -> type[T]:
@@ -25,15 +27,22 @@ def resolve[T](ref: Ref[T]) -> T:
     """
     The service behind a reference.
 
-    Its methods raise what the contract names, Unavailable, or BrokenService; CallInsideTransaction where a
-    transaction is open. Raises ImproperlyConfigured for a domain that this process has no way to.
+    In this process where it hosts the domain, else over HTTP to the address that configuration names. Its methods raise
+    what the contract names, Unavailable, or BrokenService; CallInsideTransaction where a transaction is open. Raises
+    ImproperlyConfigured for a domain that this process has no way to.
     """
     return cast(T, _client(ref))
 
 
 @cache
-def _client(ref: Ref[object]) -> LocalClient:
-    if ref.domain not in settings.HOSTED_DOMAINS:
-        raise ImproperlyConfigured(f"{ref.domain} is not hosted here, and no address of it is configured")
-    service = import_string(settings.SERVICES[ref.domain])
-    return LocalClient(domain=ref.domain, protocol=protocol_of(ref), service=service)
+def _client(ref: Ref[object]) -> Client:
+    domain = ref.domain
+    if domain in settings.HOSTED_DOMAINS:
+        service = import_string(settings.SERVICES[domain])
+        return LocalClient(domain=domain, protocol=protocol_of(ref), service=service)
+    if url := settings.SERVICE_URLS.get(domain):
+        return RemoteClient(domain=domain, protocol=protocol_of(ref), url=url)
+    raise ImproperlyConfigured(
+        f"{domain} is not hosted here, and {domain.upper()}_URL is not set: give it the address of the inside port of "
+        f"a process that hosts {domain}, as in http://10.0.0.7:8001"
+    )

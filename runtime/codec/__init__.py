@@ -21,7 +21,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-__all__ = ["NotDecodable", "copy", "decode", "encode", "from_plain", "to_plain"]
+__all__ = ["NotDecodable", "copy", "decode", "encode", "from_plain", "pack", "to_plain"]
 
 
 class NotDecodable(ValueError):
@@ -54,13 +54,17 @@ def from_plain(data: Any, type_: Any) -> Any:
         raise NotDecodable(str(error)) from error
 
 
-def copy[T](value: T, type_: Any) -> T:
-    """The value as it would arrive after a journey over the wire. Raises NotDecodable where it could not travel."""
+def pack(value: Any, type_: Any) -> bytes:
+    """A value of this type as JSON. Raises NotDecodable where it could not travel."""
     try:
-        encoded = encode(value, type_)
+        return encode(value, type_)
     except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
         raise NotDecodable(f"{value!r} cannot travel as {type_}: {error}") from error
-    return typing.cast(T, decode(encoded, type_))
+
+
+def copy[T](value: T, type_: Any) -> T:
+    """The value as it would arrive after a journey over the wire. Raises NotDecodable where it could not travel."""
+    return typing.cast(T, decode(pack(value, type_), type_))
 
 
 @cache

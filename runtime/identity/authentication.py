@@ -18,6 +18,7 @@ from rest_framework.request import Request
 
 from runtime.identity.keys import verifying_keys
 from runtime.identity.principal import Principal
+from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify
 
 __all__ = ["BearerAuthentication", "IdentityMiddleware", "caller_of", "identify"]
@@ -33,8 +34,12 @@ class IdentityMiddleware:
             log.warning("this process knows no key to verify tokens with: every token is refused")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        _remember(request)
-        return self._get_response(request)
+        principal, _ = _remember(request)
+        token = getattr(request, "_verified_token", None)
+        if principal is None or token is None:
+            return self._get_response(request)
+        with speaking_for(principal, token=token):
+            return self._get_response(request)
 
 
 def caller_of(request: HttpRequest) -> Principal | None:
@@ -70,18 +75,26 @@ def _remember(request: HttpRequest) -> tuple[Principal | None, bool]:
     """The principal, and whether a token was given that cannot be trusted."""
     known = cast(tuple[Principal | None, bool] | None, getattr(request, "_identity", None))
     if known is None:
-        known = _identify(request.headers.get("Authorization"))
+        header = request.headers.get("Authorization")
+        known = _identify(header)
         request._identity = known  # type: ignore[attr-defined]  # ours, and only read here
+        if known[0] is not None:
+            request._verified_token = _bearer(header)  # type: ignore[attr-defined]  # as above
     return known
 
 
 def _identify(header: Any) -> tuple[Principal | None, bool]:
     if not header:
         return None, False
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = _bearer(header)
+    if token is None:
         return None, True
     try:
-        return verify(token.strip()), False
+        return verify(token), False
     except BadToken:
         return None, True
+
+
+def _bearer(header: str | None) -> str | None:
+    scheme, _, token = (header or "").partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None

@@ -20,7 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
 from runtime.identity.keys import VerifyingKeys, signing_key, verifying_keys
 from runtime.identity.principal import Principal
 
-__all__ = ["ACCESS_SECONDS", "BadToken", "MayNotSign", "issue", "verify"]
+__all__ = ["ACCESS_SECONDS", "BadToken", "MayNotSign", "issue", "verify", "verify_carried"]
 
 ALGORITHM = "RS256"
 ISSUER = "mitosis"
@@ -28,6 +28,8 @@ AUDIENCE = "mitosis-api"
 ACCESS_SECONDS = 15 * 60
 _LEEWAY_SECONDS = 10
 """How far two machines' clocks may differ."""
+_CARRIED_SECONDS = 60
+"""Whoever was let in at the door is let finish: a token may expire on the way from service to service."""
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
 
 
@@ -42,8 +44,9 @@ class MayNotSign(Exception):
 class Rs256Backend(TokenBackend):
     """simplejwt's backend with a kid in the header, keys chosen by that kid alone, and every claim required."""
 
-    def __init__(self) -> None:
-        super().__init__(ALGORITHM, issuer=ISSUER, audience=AUDIENCE, leeway=_LEEWAY_SECONDS)
+    def __init__(self, *, leeway: int = _LEEWAY_SECONDS) -> None:
+        super().__init__(ALGORITHM, issuer=ISSUER, audience=AUDIENCE, leeway=leeway)
+        self._leeway = leeway
 
     def encode(self, payload: dict[str, Any]) -> str:
         key = signing_key()
@@ -60,7 +63,7 @@ class Rs256Backend(TokenBackend):
                 algorithms=[ALGORITHM],
                 audience=self.audience,
                 issuer=self.issuer,
-                leeway=_LEEWAY_SECONDS,
+                leeway=self._leeway,
                 options={"require": _REQUIRED, "strict_aud": True},
             )
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
@@ -84,6 +87,12 @@ class AccessToken(SimpleAccessToken):
     _token_backend = Rs256Backend()
 
 
+class CarriedToken(AccessToken):
+    """The same, as one service hands it to the next."""
+
+    _token_backend = Rs256Backend(leeway=_CARRIED_SECONDS)
+
+
 def issue(*, user_id: UUID, roles: Sequence[str]) -> str:
     """A signed access token. Raises MayNotSign."""
     token = AccessToken()
@@ -94,8 +103,17 @@ def issue(*, user_id: UUID, roles: Sequence[str]) -> str:
 
 def verify(token: str) -> Principal:
     """Who this access token speaks for. Raises BadToken."""
+    return _speaks_for(token, AccessToken)
+
+
+def verify_carried(token: str) -> Principal:
+    """The same of a token that another service was given, and that may have expired since. Raises BadToken."""
+    return _speaks_for(token, CarriedToken)
+
+
+def _speaks_for(token: str, kind: type[AccessToken]) -> Principal:
     try:
-        claims = AccessToken(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text here
+        claims = kind(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text here
         user_id = UUID(claims["sub"])
     except (TokenError, ValueError, OverflowError) as error:
         raise BadToken from error

@@ -48,6 +48,26 @@ BAD = [
     ("TRUSTED_PROXIES", "10.0.0.0/8,the-proxy", "'the-proxy' is no address and no network, as in 10.0.0.0/8"),
     ("TRUSTED_PROXIES", "10.0.0.0/99", "'10.0.0.0/99' is no address and no network, as in 10.0.0.0/8"),
     ("PUBLIC_URL", "shop.example", "it is an http or https address, as in https://shop.example"),
+    ("DISCOVERY", "dns", "it is one of static"),
+    *[
+        (
+            "PAYMENTS_URL",
+            value,
+            "it is the http or https address of an inside port and no path, as in http://10.0.0.7:8001",
+        )
+        for value in (
+            "payments:8001",
+            "ftp://payments",
+            "http://",
+            "http://payments:0",
+            "http://payments:70000",
+            "http://payments:port",
+            "http://payments/internal",
+            "http://payments?a=b",
+            "http://pay ments",
+            "http://payments\n",
+        )
+    ],
     ("EMAIL_FROM", "nobody", "it is an e-mail address, as in Shop <orders@shop.example>"),
 ]
 
@@ -203,3 +223,32 @@ def test_a_bad_setting_for_stripe_stops_the_start_and_shows_no_secret(settings_o
 def test_where_stripe_is_not_in_use_nobody_asks_for_its_secrets(settings_of):
     for environ in ({"STRIPE_API_KEY": "x"}, {"PAYMENT_PROVIDER": "stripe", "DOMAINS": "users"}):
         assert settings_of(**environ).stripe.webhook_secrets == ()
+
+
+def test_where_another_process_answers_is_an_address_for_each_domain(settings_of):
+    found = settings_of(
+        DOMAINS="orders",
+        USERS_URL="http://10.0.0.7:8001/",
+        INVENTORY_URL="https://stock.internal",
+        PAYMENTS_URL="http://[::1]:9",
+    )
+
+    assert found.service_urls == {
+        "users": "http://10.0.0.7:8001",
+        "inventory": "https://stock.internal",
+        "payments": "http://[::1]:9",
+    }
+    assert settings_of().service_urls == {}
+
+
+def test_a_password_in_the_address_of_a_service_is_refused_and_not_repeated(settings_of):
+    with pytest.raises(BadSetting, match=r"^USERS_URL='…' cannot be used: ") as refused:
+        settings_of(USERS_URL="http://user:sesame@10.0.0.7:8001")
+
+    assert "sesame" not in str(refused.value)
+
+
+def test_the_sandbox_tells_the_shops_door_of_payments_and_not_the_inside_port(settings_of):
+    found = settings_of(PAYMENTS_URL="http://10.0.0.7:8001", PORT="9000")
+
+    assert found.webhook_url == "http://127.0.0.1:9000/api/payments/webhooks/sandbox"

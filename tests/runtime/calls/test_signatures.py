@@ -77,7 +77,7 @@ def test_a_reference_remembers_its_protocol_and_resolves_to_the_service_of_its_d
 def test_a_domain_that_is_not_hosted_here_cannot_be_resolved(settings):
     settings.HOSTED_DOMAINS = ("users",)
 
-    with pytest.raises(ImproperlyConfigured, match="inventory is not hosted here, and no address of it is configured"):
+    with pytest.raises(ImproperlyConfigured, match="inventory is not hosted here, and INVENTORY_URL is not set"):
         resolve(Ref[InventoryService]("inventory"))
 
 

@@ -1,0 +1,109 @@
+"""A call to a service in another process, over HTTP to its inside port."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Never
+
+from contracts._base import ContractError, DeadlineExceeded, Unavailable
+from runtime.calls.context import current_call
+from runtime.calls.manners import BrokenService, Client, before_calling, packed
+from runtime.calls.pool import POOL, Answer, AnswerTooLarge, unavailable
+from runtime.calls.signatures import Method
+from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
+from runtime.codec import NotDecodable, decode
+from runtime.identity import service_tokens
+from runtime.identity.speaking import current_user_token
+from runtime.telemetry.tracing import current_request_id, current_traceparent
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for where the caller has no deadline."""
+
+_TURNED_AWAY = frozenset({401, 421})
+"""Keys or routes that are being changed: nothing ran, and asking again helps once they agree."""
+_NOT_JSON = object()
+_OVERLOADED = frozenset({408, 429, 502, 503, 504})
+
+
+class RemoteClient(Client):
+    """Stands for a service that another process hosts. ``url`` is its inside port's, without a path."""
+
+    def __init__(self, *, domain: str, protocol: type, url: str) -> None:
+        errors = errors_of(protocol)
+
+        def make(method: Method) -> Callable[..., Any]:
+            return _asking(domain, method, url + PATH.format(domain=domain, method=method.name), errors)
+
+        super().__init__(domain=domain, protocol=protocol, make=make)
+
+
+def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[ContractError]]) -> Callable[..., Any]:
+    call = f"{domain}.{method.name}"
+
+    def invoke(**arguments: Any) -> Any:
+        before_calling(domain, method, arguments)
+        members = [
+            json.dumps(name).encode() + b":" + value for name, value in packed(domain, method, arguments).items()
+        ]
+        body = b"{" + b",".join(members) + b"}"
+        seconds = current_call().allowed(PATIENCE_SECONDS)
+        try:
+            answer = POOL.post(url, body=body, headers=_headers(domain, seconds=seconds), seconds=seconds)
+        except AnswerTooLarge as error:
+            raise BrokenService(f"{call} failed: {error}") from error
+        except DeadlineExceeded:
+            raise
+        except Unavailable as error:
+            raise unavailable(f"{domain} cannot be reached: {error.detail}", may_have_run=error.may_have_run) from error
+        if answer.status == 200:
+            return _value(call, method, answer)
+        _raise(call, answer, errors)
+
+    return invoke
+
+
+def _headers(domain: str, *, seconds: float) -> dict[str, str]:
+    beside = {USER: current_user_token(), "traceparent": current_traceparent(), "X-Request-Id": current_request_id()}
+    return {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {service_tokens.issue(audience=domain)}",
+        **headers_of(current_call(), seconds=seconds),
+        **{name: value for name, value in beside.items() if value is not None},
+    }
+
+
+def _value(call: str, method: Method, answer: Answer) -> Any:
+    try:
+        if answer.media_type == "application/json":
+            return decode(answer.body, method.returns)
+    except NotDecodable as error:
+        if _json(answer.body) is not _NOT_JSON:
+            raise BrokenService(f"{call} failed: its answer is not what the contract says: {error}") from error
+    # Cut short, or the page of somebody who stands between.
+    raise unavailable(f"{call} was answered with something that is no answer of ours", may_have_run=True)
+
+
+def _raise(call: str, answer: Answer, errors: Mapping[str, type[ContractError]]) -> Never:
+    problem = _json(answer.body) if answer.media_type == "application/problem+json" else None
+    if not isinstance(problem, dict):
+        raise unavailable(f"{call} was answered {answer.status} by somebody else", may_have_run=True)
+    if error := error_of(problem, status=answer.status, known=errors):
+        raise error
+    said = f"{answer.status} {problem.get('code')}: {problem.get('detail')}"
+    if answer.status in _TURNED_AWAY:
+        log.error("%s was turned away: %s", call, said)
+        raise unavailable(f"{call} was turned away: {said}", may_have_run=False)
+    if answer.status in _OVERLOADED:
+        raise unavailable(f"{call} was not answered: {said}", may_have_run=True)
+    raise BrokenService(f"{call} failed: {said}")
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _NOT_JSON

@@ -1,0 +1,8 @@
+"""The project's settings, in a process that hosts the depot beside its domains."""
+
+from config.settings import *  # noqa: F403
+from config.settings import CONTRACTS, HOSTED_DOMAINS, SERVICES
+
+HOSTED_DOMAINS = (*HOSTED_DOMAINS, "depot")
+CONTRACTS = {**CONTRACTS, "depot": "tests.runtime.calls.depot.DEPOT"}
+SERVICES = {**SERVICES, "depot": "tests.runtime.calls.depot.KEPT"}

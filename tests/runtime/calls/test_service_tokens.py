@@ -1,0 +1,131 @@
+"""Only a service with a token for this domain is let in, by the inside port; a user's token is checked."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from runtime.identity import service_tokens, tokens
+from runtime.identity.keys import signing_key
+from tests.runtime.calls.asking import ask, refused
+from tests.runtime.calls.depot import KEPT
+
+pytestmark = pytest.mark.usefixtures("inside")
+
+
+def forged(**changed: Any) -> str:
+    """A service's token with other claims, or with another key, algorithm or type."""
+    now = int(time.time())
+    key, algorithm = changed.pop("key", service_tokens._key()), changed.pop("alg", "HS256")
+    typ = changed.pop("typ", service_tokens.TYPE)
+    claims = {"iss": "orders", "sub": "orders", "aud": "depot", "iat": now, "exp": now + 60, "jti": "1", **changed}
+    claims = {name: value for name, value in claims.items() if value is not None}
+    # Not jwt.encode, which refuses to write some of what we have to refuse to read.
+    return jwt.PyJWS().encode(json.dumps(claims).encode(), key, algorithm=algorithm, headers={"typ": typ})
+
+
+def ago(seconds: int) -> dict[str, int]:
+    now = int(time.time())
+    return {"iat": now - seconds - 60, "exp": now - seconds}
+
+
+def rsa() -> Any:
+    key = signing_key()
+    assert key is not None
+    return key.private
+
+
+FORGERIES = {
+    "a user's": lambda: tokens.issue(user_id=uuid4(), roles=["administrator"]),
+    "another domain's": lambda: service_tokens.issue(audience="payments"),
+    "several domains'": lambda: forged(aud=["depot", "payments"]),
+    "everybody's": lambda: forged(aud=None),
+    "expired": lambda: forged(**ago(11)),
+    "not yet made": lambda: forged(iat=int(time.time()) + 30, exp=int(time.time()) + 90),
+    "long lived": lambda: forged(exp=int(time.time()) + 3600),
+    "unsigned": lambda: forged(alg="none", key=None),
+    "signed with another key": lambda: forged(key=b"another key of more than 32 bytes"),
+    "signed with the service key itself": lambda: forged(key="another key that only the tests know".ljust(32)),
+    "another algorithm": lambda: forged(alg="HS512"),
+    "signed by users": lambda: forged(alg="RS256", key=rsa()),
+    "of another type": lambda: forged(typ="JWT"),
+    "without a type": lambda: forged(typ=None),
+    "on another's behalf": lambda: forged(sub="users"),
+    "with a name that is a number": lambda: forged(sub=5, iss=5),
+    "a refresh token": lambda: forged(typ="refresh"),
+    **{f"without {claim}": (lambda claim=claim: forged(**{claim: None})) for claim in service_tokens._REQUIRED},
+    "no token": lambda: "x.y.z",
+    "not ASCII": lambda: "tökén",
+    "deep": lambda: "e30." + "W1tb" * 5000 + ".x",
+    "empty": lambda: " ",
+}
+
+
+@pytest.mark.filterwarnings("ignore:The HMAC key is:jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES)
+def test_any_other_token_is_a_401_and_nothing_runs(token):
+    before = KEPT.times(deed="count")
+
+    assert refused(ask(token=token())) == (401, "invalid_service_token")
+    assert KEPT.times(deed="count") == before
+
+
+@pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "bearer", "Token {token}"])
+def test_without_a_bearer_token_it_is_a_401_with_a_challenge(header):
+    header = header.replace("{token}", service_tokens.issue(audience="depot"))
+
+    answer = ask(token=None, Authorization=header)
+
+    assert refused(answer) == (401, "invalid_service_token")
+    assert answer[2]["WWW-Authenticate"] == 'Bearer realm="mitosis"'
+
+
+def test_a_forgery_with_nothing_changed_is_good_so_that_the_changes_are_what_is_refused():
+    assert ask(token=forged())[0] == 200
+    assert ask(token=forged(**ago(5)))[0] == 200
+
+
+def test_a_services_token_is_no_users(client):
+    answer = client.get("/api/users/me", headers={"Authorization": f"Bearer {service_tokens.issue(audience='users')}"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+def test_on_the_shops_own_port_there_is_no_such_address():
+    assert refused(ask(port=8000)) == (404, "not_found")
+    assert refused(ask(port=8000, token=None)) == (404, "not_found")
+
+
+def test_a_users_token_that_is_carried_along_is_checked_and_never_believed():
+    user = uuid4()
+    good = tokens.issue(user_id=user, roles=["support"])
+
+    assert ask("depot/told", {}, Call_User=good)[1]["user"] == str(user)
+    for bad in (good[:-4] + "AAAA", "x", service_tokens.issue(audience="depot"), forged(sub=str(user))):
+        assert refused(ask("depot/told", {}, Call_User=bad)) == (401, "invalid_user_token")
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(30, 200), (90, 401)])
+def test_a_users_token_may_expire_on_the_way_but_not_long_before(seconds, status):
+    key = signing_key()
+    assert key is not None
+    made = jwt.decode(tokens.issue(user_id=uuid4(), roles=[]), options={"verify_signature": False})
+    late = jwt.encode({**made, **ago(seconds)}, key.private, algorithm="RS256", headers={"kid": key.kid})
+
+    assert ask("depot/told", {}, Call_User=late)[0] == status
+
+
+def test_the_log_has_the_calling_service_and_no_token(caplog):
+    caplog.set_level("INFO")
+
+    ask()
+
+    (line,) = [record for record in caplog.records if record.name == "runtime.http.access"]
+    assert line.principal == "users+inventory+payments+orders+depot"
+    assert line.route == "/internal/contracts/<str:domain>/<str:method>"
+    assert "ey" + "J" not in caplog.text
