@@ -139,9 +139,11 @@ def test_a_relay_that_is_stopped_after_its_claim_and_wakes_up_after_its_lease_pu
     wait_until(lambda: not claimed(held) and not waiting(), limit=120)
     os.killpg(small.pid("relay"), signal.SIGCONT)
     tell("x", number + 6)
-    wait_until(lambda: len(of("x")) == number + 6 and len(of("z")) == number + 5, limit=120)
+    consumers = ("inventory", "payments")
+    ends = [("x", number + 6), ("y", number + 5), ("z", number + 5)]
+    wait_until(lambda: all(len(of(one, each)) == n for each in consumers for one, n in ends), limit=120)
 
-    for consumer in ("inventory", "payments"):
+    for consumer in consumers:
         assert of("x", consumer) == [f"x:{n}" for n in range(1, number + 7)]
         for thing in "yz":
             assert of(thing, consumer) == [f"{thing}:{n}" for n in range(1, number + 6)]
