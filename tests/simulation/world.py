@@ -34,6 +34,9 @@ TURNS = 1_500
 PEACE = 60.0
 """Seconds after the last fault within which everything has to be done (V2, V11)."""
 
+CALM = 10.0
+"""Seconds of peace in any case: what ended before its time is looked at again within these."""
+
 AT_ONCE = 4
 """Scripts that are on the stage at one time; the rest of the slots is for the workers."""
 
@@ -246,7 +249,7 @@ class World:
     def make_peace(self) -> None:
         """Have everything done that is left to do. What is left after a minute is told as broken."""
         began = self.now
-        while left := checks.unfinished(self):
+        while (left := checks.unfinished(self)) or self.now - began < CALM:
             if self.now - began > PEACE:
                 self.violations.append(f"after {PEACE:g} s of peace there is left: {', '.join(left)}")
                 return
