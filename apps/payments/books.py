@@ -176,6 +176,9 @@ def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Pay
         close_attempt(current, action, answer.state)
         if current.status in {contract.CAPTURED, contract.REFUNDED} or answer.state == current.status:
             return current
+        if current.status == contract.AUTHORIZED and answer.state in {gateways.DECLINED, gateways.PENDING}:
+            # It is of the time before the money was held: whoever brings it was asleep.
+            return current
         if current.status in {contract.VOIDED, contract.FAILED}:
             if answer.state not in {gateways.CAPTURED, gateways.AUTHORIZED}:
                 return current

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
+from apps.payments import books
 from apps.payments.books import record_reference
-from apps.payments.gateways import ProviderFailed, ProviderSilent
+from apps.payments.gateways import Answer, ProviderFailed, ProviderSilent
 from contracts.payments import InsufficientFunds, PaymentClosed, PaymentUnknown
 from runtime.calls import call
 from tests.payments.till import Till, pounds
@@ -294,6 +295,18 @@ def test_money_held_after_the_cancellation_is_let_go(theirs, provider):
 
     assert (theirs.row.status, provider.charges[theirs.key].state) == ("voided", "cancelled")
     assert theirs.moved == []
+
+
+@pytest.mark.django_db
+def test_a_no_that_was_heard_before_the_money_was_held_and_is_told_after_changes_nothing(theirs, provider):
+    theirs.charge(capture=False)
+    held = theirs.row
+    said = Answer(state="declined", reference=held.reference, amount=held.money, refunded=pounds("0.00"))
+
+    assert books.record_answer(held, "charge", said).status == "authorized"
+
+    assert (theirs.row.status, theirs.row.reason, theirs.told) == ("authorized", None, ["PaymentAuthorized"])
+    assert theirs.capture().status == "captured"
 
 
 @pytest.mark.django_db
