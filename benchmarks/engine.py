@@ -15,12 +15,12 @@ from typing import Any
 from benchmarks.accounting import cpu_seconds
 from benchmarks.errors import LoadFailed
 from benchmarks.placing import LINES
+from benchmarks.rounds import SETTLED
 from benchmarks.system import PRICE, PROJECT, SKUS, System
 
 TARGET_MS = 2.0
 """CPU milliseconds for an order, of our process and PostgreSQL's together."""
 WARM_UP = 50
-_SETTLED = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def _steps(system: System) -> Iterator[Callable[[str, int], tuple[float, float]]
     def ask(way: str, orders: int) -> tuple[float, float]:
         before = cpu_seconds(leaders)["postgres"]
         own = float(tell(f"{way} {orders}"))
-        time.sleep(_SETTLED)
+        time.sleep(SETTLED)
         postgres = cpu_seconds(leaders)["postgres"] - before
         return 1000 * own / orders, 1000 * postgres / orders
 

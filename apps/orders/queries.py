@@ -81,7 +81,9 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
         page = list(rows[:limit])
         ids = [row.id for row in page]
         streams = eventstore.load_many(ids, types=EVENT_TYPES, upcasters=UPCASTERS, using=ALIAS)
-        folded = {row.id: OrderAggregate.of(row.id, [e.event for e in streams.get(row.id, [])]) for row in page}
+        folded = {
+            one: repository.aggregate_of(streams[one]) if one in streams else OrderAggregate(id=one) for one in ids
+        }
         subjects = [subject for order in folded.values() for subject in order.subjects]
         busy = unfinished_subjects(subjects, using=ALIAS)
         refunded = dict(
@@ -94,11 +96,11 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
     items = tuple(
         _audit_row(
             row,
+            folded[row.id],
             streams.get(row.id, []),
             refunded=refunded.get(row.id, Decimal("0.00")),
             settled=busy.isdisjoint(folded[row.id].subjects),
             keys=int(row.id in keys),
-            paid=folded[row.id].paid,
         )
         for row in page
     )
@@ -106,7 +108,7 @@ def audit(*, after: str | None, limit: int) -> contract.OrderAuditPage:
 
 
 def _audit_row(
-    row: Order, stream: list[Recorded], *, refunded: Decimal, settled: bool, keys: int, paid: bool
+    row: Order, order: OrderAggregate, stream: list[Recorded], *, refunded: Decimal, settled: bool, keys: int
 ) -> contract.OrderAudit:
     versions = [entry.version for entry in stream]
     return contract.OrderAudit(
@@ -115,17 +117,17 @@ def _audit_row(
         total=row.total_amount,
         refunded=Money(refunded, row.currency),
         gapless=versions == list(range(1, len(versions) + 1)) and len(versions) == row.version,
-        folded=_folds_to(row, stream),
+        folded=_folds_to(row, order, stream),
         settled=settled,
         keys=keys,
-        paid=paid,
+        paid=order.paid,
         updated_at=row.updated_at,
     )
 
 
-def _folds_to(row: Order, stream: list[Recorded]) -> bool:
+def _folds_to(row: Order, order: OrderAggregate, stream: list[Recorded]) -> bool:
     """Whether the stream says what the read model shows."""
-    return bool(stream) and state_of(repository.folded(stream)) == state_of(row)
+    return bool(stream) and state_of(repository.row_at(order, stream)) == state_of(row)
 
 
 def state_of(row: Order) -> tuple[object, ...]:

@@ -124,12 +124,21 @@ def row_of(order: OrderAggregate, *, created_at: datetime, updated_at: datetime)
     )
 
 
+def aggregate_of(recorded: Sequence[Recorded]) -> OrderAggregate:
+    """What a stream, or its beginning, tells."""
+    created = recorded[0].event
+    assert isinstance(created, OrderCreated)
+    return OrderAggregate.of(created.order_id, [entry.event for entry in recorded])
+
+
 def folded(recorded: Sequence[Recorded]) -> Order:
     """The row that a stream, or its beginning, folds to."""
-    first, last = recorded[0], recorded[-1]
-    assert isinstance(first.event, OrderCreated)
-    order = OrderAggregate.of(first.event.order_id, [entry.event for entry in recorded])
-    return row_of(order, created_at=first.recorded_at, updated_at=last.recorded_at)
+    return row_at(aggregate_of(recorded), recorded)
+
+
+def row_at(order: OrderAggregate, recorded: Sequence[Recorded]) -> Order:
+    """The row of an order that these events have told."""
+    return row_of(order, created_at=recorded[0].recorded_at, updated_at=recorded[-1].recorded_at)
 
 
 CHANGING = ("status", "reason", "skus", "returns", "version", "updated_at")

@@ -11,7 +11,10 @@ from runtime.audit.models import AuditEntry
 from runtime.databases.rows import insert_once
 from runtime.telemetry.tracing import current_request_id
 
-__all__ = ["Decision", "Deed", "write"]
+__all__ = ["COMMAND_LINE", "Decision", "Deed", "write"]
+
+COMMAND_LINE = UUID(int=0)
+"""Who did it, in the audit rows: somebody at the command line, who did not sign in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts._base import new_id
-from runtime.audit.store import Decision
+from runtime.audit.store import COMMAND_LINE, Decision
 from runtime.messaging import deadletters
 from runtime.messaging.deadletters import NotParked
-
-COMMAND_LINE = UUID(int=0)
-"""Who did it, in the audit rows: somebody at the command line, who did not sign in."""
 
 _WIDEST = 200
 

@@ -13,12 +13,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from contracts._base import Rejected, new_id
-from runtime.audit.store import Decision
+from runtime.audit.store import COMMAND_LINE, Decision
 from runtime.saga import attention
 from runtime.saga.models import SagaRun
-
-COMMAND_LINE = UUID(int=0)
-"""Who did it, in the audit rows: somebody at the command line, who did not sign in."""
 
 _WIDEST = 200
 _MOST = 200
