@@ -35,7 +35,7 @@ class DomainTwice(BadTopology):
 
 
 class DomainMissing(BadTopology):
-    """{missing} is in no group: each domain is hosted by one"""
+    """{missing} {verb} in no group: each domain is hosted by one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Topology:
                 seen.add(word)
             groups.append(_in_order(words))
         if missing := [domain for domain in DOMAINS if domain not in seen]:
-            raise DomainMissing(missing=" and ".join(missing))
+            raise DomainMissing(missing=" and ".join(missing), verb="is" if len(missing) == 1 else "are")
         return cls(tuple(sorted(groups, key=lambda group: DOMAINS.index(group[0]))))
 
     @classmethod
