@@ -57,14 +57,7 @@ class Supervisor:
     @property
     def url(self) -> str:
         """Where customers find the shop, once the doors are open."""
-        front = self._front
-        return self._doors.url(front.domains, "public") if front else f"http://{HOST}:0"
-
-    @property
-    def _front(self) -> ProcessSpec | None:
-        """The web server that has PORT: that of the orders, or the first."""
-        webs = [spec for spec in self.plan.processes if spec.listens]
-        return next((spec for spec in webs if "orders" in spec.domains), webs[0] if webs else None)
+        return self._doors.front
 
     # --- Start ------------------------------------------------------------------------------------------------------
 
@@ -72,7 +65,7 @@ class Supervisor:
         """Everything runs and is ready when this returns."""
         try:
             self._become_owner()
-            self._doors.open(self.plan.processes, first=self._front, port=self._environ.get("PORT") or "8000")
+            self._doors.open(self.plan.processes, port=self._environ.get("PORT") or "8000")
             login = self.login = operator_login(self.state, self._environ)
             if self._servers.titles:
                 self._say(f"Starting {' and '.join(self._servers.titles)}.")
@@ -112,6 +105,8 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         for spec in self.plan.processes:
+            if spec.door == "front":
+                write_gateway(self.plan.topology, self._doors, state=self.state)
             kept = KeptAlive(
                 spec, env=self._environment_of(spec), log=self.logs / f"{spec.name}.log", fds=self._doors.fds(spec.name)
             )
@@ -120,14 +115,15 @@ class Supervisor:
         self._write_down()
 
     def _environment_of(self, spec: ProcessSpec) -> dict[str, str]:
-        settings = self._settings or self._servers.settings()
-        given = self._servers.environment_to_prepare()
-        told = told_to_serve(spec, given=given, settings=settings, doors=self._doors, site=self.url)
-        return {**told, MARK: str(self.state)}
+        if spec.door == "front":
+            return {**told_to_gateway(), MARK: str(self.state)}
+        settings, given = self._servers.settings(), self._servers.environment_to_prepare()
+        return {**told_to_serve(spec, given=given, settings=settings, doors=self._doors), MARK: str(self.state)}
 
     def _await_ready(self) -> None:
-        for group in self._doors.groups():
-            self._await_answer(f"{self._doors.url(group, 'public')}{self.plan.ready_path}")
+        for url in dict.fromkeys((*(self._doors.url(group, "public") for group in self._doors.groups()), self.url)):
+            if not url.endswith(":0"):
+                self._await_answer(f"{url}{self.plan.ready_path}")
         self._phase = "ready"
         self._write_down()
 
