@@ -155,7 +155,9 @@ def _limits(site: Site) -> Iterator[str]:
         somebody = "!{ var(txn.exempt) -m bool } { var(txn.user) -m found }"
         if site.limits.uncounted_roles:
             roles = "|".join(site.limits.uncounted_roles)
-            somebody += f" !{{ var(txn.token),jwt_payload_query('$.roles') -m reg '\"({roles})\"' }}"
+            # A list is nothing that jwt_payload_query could give. What is signed was signed by us.
+            named = rf'"roles"\s*:\s*\[[^]]*"({roles})"'
+            somebody += f" !{{ var(txn.token),field(2,.),ub64dec -m reg '{named}' }}"
         yield f"http-request track-sc1 var(txn.user) table limit_user if {somebody}"
         yield from _window(1, "user", site.limits.user)
     refused = _refusal("rate_limited", 429, {"Retry-After": "%[var(txn.left)]"})
