@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,6 +92,7 @@ class Door:
         self.log_file = site.folder / "gateway.log"
         program.check(site)
         main = program.write(site)
+        self.started = time.monotonic()
         self.child = Child(program.command(main), log=self.log_file, env=program.environment(), cwd=site.folder)
         wait_until(lambda: self.child.exited() or self.answers())
         assert not self.child.exited(), self.child.said()
@@ -104,6 +106,10 @@ class Door:
 
     def reload(self, site: Site) -> None:
         program.reload(site, pid=self.child.pid)
+
+    def await_former_worker(self) -> None:
+        """After a reload: until whoever served before has ended."""
+        wait_until(lambda: "Former worker" in self.log_file.read_text(), limit=30)
 
     def stop(self) -> None:
         self.child.end(signal.SIGTERM, limit=10)
