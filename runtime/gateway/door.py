@@ -106,6 +106,8 @@ def _address() -> Iterator[str]:
     yield "# The address, decoded once, as the processes decode it; txn.where has a / at its end, so that a part of it"
     yield "# is a whole part. What could be read in two ways leads nowhere."
     yield "http-request set-var(txn.shown) path,bytes(0,2048)"
+    # HAProxy puts a backslash before each slash, as JSON allows and nobody else does.
+    yield r"""http-request set-var(txn.instance) path,json(utf8s),regsub("'[\\\\]/'",/,g)"""
     refused = _refusal("method_not_allowed", 405, {"Allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
     yield f"{refused} if {{ method TRACE CONNECT }}"
     yield f"{_refusal('unusable_text', 400)} if {{ path -m sub %00 }}"

@@ -38,9 +38,10 @@ class Answer:
 
 
 class Backend:
-    """recorder.py in a process of its own."""
+    """recorder.py in a process of its own, on 127.0.0.1 or ``everywhere``."""
 
-    def __init__(self, folder: Path, name: str, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, name: str, *, port: int = 0, everywhere: bool = False) -> None:
+        self._host = "0.0.0.0" if everywhere else "127.0.0.1"
         self.port = port or free_port()
         self._file = folder / f"{name}.jsonl"
         self.start()
@@ -52,7 +53,7 @@ class Backend:
     def start(self) -> None:
         script = Path(__file__).with_name("recorder.py")
         self.process = subprocess.Popen(
-            [sys.executable, str(script), str(self.port), str(self._file)], stdout=subprocess.PIPE
+            [sys.executable, str(script), self._host, str(self.port), str(self._file)], stdout=subprocess.PIPE
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"

@@ -1,7 +1,7 @@
 """
 A process to stand behind a gateway: it writes down what arrives, a JSON line each, and answers as the address says.
 
-    python recorder.py PORT FILE
+    python recorder.py HOST PORT FILE
 
 ``…/status/503`` answers so; ``…/slow/1.5`` takes so many seconds; ``…/gone`` closes the connection without an answer;
 ``…/forged-session`` takes the cookie away. /health/ready is 503 while FILE.unready exists; probes are not written down.
@@ -86,8 +86,8 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    Recorder.file = Path(sys.argv[2])
-    with Server(("127.0.0.1", int(sys.argv[1])), Recorder) as server:
+    Recorder.file = Path(sys.argv[3])
+    with Server((sys.argv[1], int(sys.argv[2])), Recorder) as server:
         # The parent waits for this line's file.
         Recorder.file.touch()
         os.write(1, b"ready\n")
