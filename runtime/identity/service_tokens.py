@@ -18,13 +18,14 @@ from django.conf import settings
 
 from runtime.identity.principal import Principal
 
-__all__ = ["LIFETIME_SECONDS", "BadServiceToken", "issue", "verify"]
+__all__ = ["LIFETIME_SECONDS", "BadServiceToken", "domains_of", "issue", "verify"]
 
 ALGORITHM = "HS256"
 TYPE = "service+jwt"
 """RFC 8725, 3.11: no other kind of token has it, and this kind has no other."""
 LIFETIME_SECONDS = 60
 _LEEWAY_SECONDS = 10
+_AND = "+"
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
 
 
@@ -34,7 +35,7 @@ class BadServiceToken(Exception):
 
 def issue(*, audience: str) -> str:
     """A token that tells this one domain who is calling: the domains that this process hosts."""
-    now, name = int(time.time()), "+".join(settings.HOSTED_DOMAINS)
+    now, name = int(time.time()), _AND.join(settings.HOSTED_DOMAINS)
     claims = {
         "iss": name,
         "sub": name,
@@ -65,6 +66,11 @@ def verify(token: str, *, audience: str) -> Principal:
     if kind != TYPE or claims["iss"] != claims["sub"] or lifetime > LIFETIME_SECONDS:
         raise BadServiceToken
     return Principal(id=claims["sub"], kind="service")
+
+
+def domains_of(caller: Principal) -> frozenset[str]:
+    """The domains that a calling process hosts."""
+    return frozenset(caller.id.split(_AND))
 
 
 def _key() -> bytes:

@@ -67,6 +67,10 @@ class Depot(Protocol):
 
 DEPOT = Ref[Depot]("depot")
 
+DEPOT_CALLERS = dict.fromkeys(
+    ("pack", "count", "told", "act", "label", "times", "move"), frozenset({"orders", "payments"})
+)
+
 
 def _wait(seconds: float) -> int:
     time.sleep(seconds)

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from contracts._base import ContractError, Ref, Rejected, Superseded, Unavailable
 from runtime.calls import BrokenService, Lease, call, resolve
 from runtime.calls.manners import LARGEST_ANSWER
-from runtime.calls.remote import PATIENCE_SECONDS
+from runtime.resilience import MethodPolicy
 from tests.runtime.calls.depot import Depot, ShelfFull
 from tests.runtime.calls.neighbours import answer, dripping, resetting, saying, silent
 from tests.runtime.calls.services import BoxMissing
@@ -246,7 +246,7 @@ def test_a_caller_without_a_deadline_waits_no_longer_than_it_says(neighbour):
         assert depot.act(deed="nothing") == 1
 
     deadlines = [int(_header(request, b"Call-Deadline")) for _, request in there.requests]
-    assert deadlines[:2] == [PATIENCE_SECONDS * 1000] * 2
+    assert deadlines[:2] == [MethodPolicy().seconds * 1000] * 2
     assert 1500 < deadlines[2] < 2000
     assert _header(there.requests[2][1], b"Call-Lease") == b"00000000-0000-0000-0000-000000000001;9"
 
