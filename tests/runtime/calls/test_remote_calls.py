@@ -172,6 +172,18 @@ def test_fields_of_an_answer_that_are_newer_than_the_caller_are_passed_over(neig
     assert depot.told().request_id == "r"
 
 
+def test_a_caller_that_may_not_ask_has_a_bug_and_does_not_try_again(process, remote, settings):
+    depot = remote(f"http://127.0.0.1:{process.port}")
+    before = depot.times(deed="put k")
+    settings.HOSTED_DOMAINS = ("users",)
+
+    with pytest.raises(BrokenService, match=r"^depot\.put failed: 403 caller_not_allowed: users may not ask depot for"):
+        depot.put(key="k")
+
+    settings.HOSTED_DOMAINS = ("orders",)
+    assert depot.times(deed="put k") == before
+
+
 # --- No answer ------------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,34 @@ def test_any_other_token_is_a_401_and_nothing_runs(token):
     assert KEPT.times(deed="count") == before
 
 
+def claims_of(name: str) -> dict[str, str]:
+    return {"iss": name, "sub": name}
+
+
+@pytest.mark.parametrize("name", ["orders", "payments", "users+orders", "inventory+payments+users"])
+def test_whoever_hosts_a_domain_that_may_ask_is_let_in(name):
+    assert ask(token=forged(**claims_of(name)))[0] == 200
+
+
+@pytest.mark.parametrize("name", ["users", "inventory", "users+inventory", "order", "orders,users", "ORDERS", "", "+"])
+def test_a_service_that_may_not_ask_for_this_is_a_403_and_nothing_runs(name):
+    before = KEPT.times(deed="count")
+
+    answer = ask(token=forged(**claims_of(name)))
+
+    assert refused(answer) == (403, "caller_not_allowed")
+    assert answer[1]["detail"] == f"{name} may not ask depot for count."
+    assert KEPT.times(deed="count") == before
+
+
+def test_a_method_that_nobody_may_ask_for_is_refused_to_everybody(settings):
+    settings.CALLERS = {**settings.CALLERS, "depot": {"told": frozenset({"orders"})}}
+
+    assert refused(ask()) == (403, "caller_not_allowed")
+    settings.CALLERS = {}
+    assert refused(ask("depot/told", {})) == (403, "caller_not_allowed")
+
+
 @pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "bearer", "Token {token}"])
 def test_without_a_bearer_token_it_is_a_401_with_a_challenge(header):
     header = header.replace("{token}", service_tokens.issue(audience="depot"))
