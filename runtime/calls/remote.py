@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Never
 
 from contracts._base import ContractError, DeadlineExceeded, Unavailable
+from runtime.calls.connections import Answer, AnswerTooLarge
 from runtime.calls.context import current_call
 from runtime.calls.counting import counted
 from runtime.calls.guards import guard_of
 from runtime.calls.manners import BrokenService, Client, CrashedService, before_calling, packed
-from runtime.calls.pool import POOL, Answer, AnswerTooLarge, unavailable
+from runtime.calls.pool import POOL, unavailable
 from runtime.calls.signatures import Method
 from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
 from runtime.codec import NotDecodable, decode
