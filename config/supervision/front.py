@@ -36,6 +36,7 @@ def gateway_spec(topology: Topology, state: Path) -> ProcessSpec:
         told=program.environment(),
         # What it has begun it ends; whoever merely keeps a connection is not waited for.
         stop_signal=signal.SIGUSR1,
+        change_signal=signal.SIGUSR2,
         stop_limit=2.0,
     )
 

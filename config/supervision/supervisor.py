@@ -20,6 +20,7 @@ from config.supervision.errors import AlreadyRunning, Interrupted, NotReady, Sta
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
 from config.supervision.processes import PROJECT, KeptAlive, Plan, ProcessSpec, Step
+from config.supervision.restarting import Restarting
 from config.supervision.servers import Servers
 from config.supervision.telling import told_to_serve
 from config.topology import group_name
@@ -53,6 +54,7 @@ class Supervisor:
         self._settings: Environment | None = None
         self._doors = Doors()
         self._kept: list[KeptAlive] = []
+        self._restarting = Restarting(state, doors=self._doors, ready_limit=plan.ready_limit, say=say)
 
     @property
     def url(self) -> str:
@@ -90,6 +92,7 @@ class Supervisor:
             raise AlreadyRunning(pid=other, state=self.state, where=f" ({run['http']})" if run else "")
         self._owns = True
         clear_leftovers(self.state, self._say)
+        self._restarting.forget()
 
     def _open_doors(self) -> None:
         webs = {spec.name: spec.domains for spec in self.plan.processes if spec.door == "group"}
@@ -157,12 +160,12 @@ class Supervisor:
     # --- While it runs ----------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Start again what dies, until ``stopping`` is set."""
+        """Start again what dies, and anew what is asked for, until ``stopping`` is set."""
         while not self.stopping.wait(WATCH_EVERY):
             self._tend()
 
     def _tend(self) -> None:
-        changed = False
+        changed = self._restarting.tend(self._kept)
         for kept in self._kept:
             if death := kept.bury():
                 changed = True
@@ -195,7 +198,7 @@ class Supervisor:
     def _write_down(self) -> None:
         if self._settings is None:
             return
-        processes = [*self._servers.entries(), *filter(None, (kept.entry() for kept in self._kept))]
+        processes = [*self._servers.entries(), *(entry for kept in self._kept for entry in kept.entries())]
         doors = self._doors
         run: RunFile = {
             "http": self.url,
