@@ -21,7 +21,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 @pytest.fixture
 def visitors(town: Town) -> Visitors:
-    return Visitors(town.shop)
+    return Visitors(town.shop, share=1.0 if FULL else 0.5)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

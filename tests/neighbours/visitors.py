@@ -65,10 +65,12 @@ class Purchase:
 
 
 class Visitors:
-    """``phase`` and ``round`` are what the visits that begin from now on are put down to."""
+    """
+    ``phase`` and ``round`` are what the visits that begin from now on are put down to. ``share`` of RATES come.
+    """
 
-    def __init__(self, shop: Shop, *, people: int = 8) -> None:
-        self._shop = shop
+    def __init__(self, shop: Shop, *, share: float, people: int = 8) -> None:
+        self._shop, self._share = shop, share
         shop.operator = shop.sign_in(OPERATOR)
         self._dice = random.Random(1)  # the same visits in every run
         self._emails = [f"{uuid4()}@neighbours.example" for _ in range(people)]
@@ -91,7 +93,7 @@ class Visitors:
         threads = [
             threading.Thread(target=self._keep_coming, args=(pace, visit, over), daemon=True)
             for kind, visit in self._kinds().items()
-            for pace in [_Pace(RATES[kind])]
+            for pace in [_Pace(RATES[kind] * self._share)]
             for _ in range(_AT_ONCE[kind])
         ]
         for thread in threads:
