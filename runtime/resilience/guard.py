@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Guard:
         self._bulkhead = Bulkhead(name=name, places=policy().places)
         self._budget = RetryBudget(policy)
         self._breaker = Breaker(name=name, policy=policy, clock=clock, tell=tell)
+        self._answered_at = -math.inf
 
     @property
     def standing(self) -> Standing:
@@ -55,13 +57,24 @@ class Guard:
         """
         The answer of the first try that has one. ``keyed``: the callee knows a call again by its key.
 
-        Raises whatever ``once`` does; BulkheadFull and BreakerOpen at once, without a try; DeadlineExceeded where no
-        time was left for one. An Unavailable that comes out says whether any of the tries may have run.
+        Raises whatever ``once`` does; BulkheadFull (after a short wait in a rush) and BreakerOpen (at once) without a
+        try; DeadlineExceeded where no time was left for one. An Unavailable that comes out says whether any of the
+        tries may have run.
         """
         rules = self._policy().of(method)
         self._budget.called()
-        with self._bulkhead:
+        self._bulkhead.enter(wait=self._worth_waiting(left))
+        try:
             return self._tries(rules, once, rules.tries if keyed or rules.reads else 1, left)
+        finally:
+            self._bulkhead.leave()
+
+    def _worth_waiting(self, left: Left) -> float:
+        """For so many seconds: none where nobody was answered of late."""
+        seconds, remaining = self._policy().queue_seconds, left()
+        if self._clock() - self._answered_at > seconds:
+            return 0.0
+        return seconds if remaining is None else min(seconds, remaining)
 
     def _tries[R](self, rules: MethodPolicy, once: Once[R], most: int, left: Left) -> R:
         earlier: Unavailable | None = None
@@ -104,5 +117,7 @@ class Guard:
                 verdict = Verdict.UNSAID
             raise
         finally:
-            self._breaker.leave(turn, verdict)
+            if verdict is Verdict.WELL:
+                self._answered_at = self._clock()
+            self._breaker.leave(turn, verdict, waited=self._clock() - began)
         return answer

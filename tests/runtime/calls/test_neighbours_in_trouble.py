@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -199,6 +200,39 @@ def test_callers_in_a_hurry_do_not_close_the_door_to_those_with_time(neighbour, 
 
 
 # --- Places ---------------------------------------------------------------------------------------------------------
+
+
+def test_in_a_rush_at_one_that_answers_half_as_many_more_wait_for_a_place(neighbour, policy):
+    policy(places=2, queue_seconds=5.0)
+    changing = Changing(saying(GOOD, stays=True))
+    there, depot = neighbour(changing)
+    assert depot.act(deed="nothing") == 1
+    held = changing.behave = Held()
+
+    with asking(depot, 4) as found:
+        wait_until(lambda: len(found) == 1)
+        assert [type(error) for error in found] == [BulkheadFull]
+        wait_until(lambda: len(there.requests) == 3)
+        held.go.set()
+
+    assert found[1:] == [1, 1, 1]
+    assert len(there.requests) == 4
+
+
+def test_nobody_waits_for_a_place_where_nobody_was_answered_of_late(neighbour, policy):
+    policy(places=2, queue_seconds=0.05)
+    changing = Changing(saying(GOOD, stays=True))
+    there, depot = neighbour(changing)
+    assert depot.act(deed="nothing") == 1
+    held = changing.behave = Held()
+    answered = guard_of("depot")._answered_at
+    wait_until(lambda: time.monotonic() - answered > 0.05)
+
+    with asking(depot, 2):
+        wait_until(lambda: len(there.requests) == 3)
+        assert guard_of("depot")._worth_waiting(lambda: None) == 0.0
+        assert type(outage(depot)) is BulkheadFull
+        held.go.set()
 
 
 def test_of_many_that_ask_a_stalled_one_few_wait_and_the_others_are_told_at_once(neighbour, policy):

@@ -9,6 +9,7 @@ import pytest
 from contracts._base import Unavailable
 from runtime.resilience import Bulkhead
 from runtime.resilience.bulkhead import BulkheadFull
+from tests.together import wait_until
 
 
 def test_the_caller_beyond_the_last_place_is_refused_at_once_and_knows_that_nothing_ran():
@@ -19,6 +20,30 @@ def test_the_caller_beyond_the_last_place_is_refused_at_once_and_knows_that_noth
 
     assert isinstance(full.value, Unavailable)
     assert (full.value.may_have_run, full.value.code) == (False, "bulkhead_full")
+
+
+def test_whoever_may_wait_gets_the_place_that_is_given_back_and_no_later_than_that():
+    bulkhead = Bulkhead(name="x", places=2)
+    bulkhead.enter(wait=0.0)
+    bulkhead.enter(wait=0.0)
+    got: list[str] = []
+
+    def waits() -> None:
+        bulkhead.enter(wait=20.0)
+        got.append("a place")
+
+    waiting = threading.Thread(target=waits)
+    waiting.start()
+    wait_until(lambda: bulkhead._queue._value == 0)
+    with pytest.raises(BulkheadFull):
+        bulkhead.enter(wait=20.0)
+    assert got == []
+    bulkhead.leave()
+    waiting.join(20)
+
+    assert got == ["a place"]
+    with pytest.raises(BulkheadFull):
+        bulkhead.enter(wait=0.01)
 
 
 def test_a_place_is_given_back_also_by_whom_failed_and_not_by_whom_was_refused():
