@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from contracts._base import Rejected, Unavailable
+from contracts._base import DeadlineExceeded, Rejected, Unavailable
 from runtime.calls import BrokenService, call, resolve
 from runtime.calls.guards import guard_of
 from runtime.resilience import BreakerOpen, BulkheadFull, CalleePolicy, MethodPolicy, State
@@ -21,6 +21,7 @@ from tests.runtime.calls.neighbours import answer, resetting, saying, silent
 from tests.together import wait_until
 
 PROBLEM = "application/problem+json"
+LATE = answer(b'{"kinds": ["deadline_exceeded", "unavailable"]}', status="504 Late", media_type=PROBLEM)
 NO = answer(b'{"kinds": ["rejected"], "detail": "no"}', status="409 Conflict", media_type=PROBLEM)
 CRASH = answer(b'{"code": "internal_error"}', status="500 Internal Server Error", media_type=PROBLEM)
 GOOD = answer(b"1")
@@ -185,6 +186,15 @@ def test_a_no_never_opens_it(neighbour, policy):
             depot.act(deed="nothing")
 
     assert (state(), len(there.requests)) == (State.CLOSED, 10)
+
+
+def test_that_there_was_no_time_left_is_no_fault_of_whoever_says_so(neighbour, policy):
+    policy(failures=2)
+    there, depot = neighbour(saying(LATE, stays=True))
+
+    assert [type(outage(depot)) for _ in range(5)] == [DeadlineExceeded] * 5
+
+    assert (state(), len(there.requests)) == (State.CLOSED, 5)
 
 
 def test_callers_in_a_hurry_do_not_close_the_door_to_those_with_time(neighbour, policy):
