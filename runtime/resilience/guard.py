@@ -27,7 +27,7 @@ class Guard:
     """
     One for each neighbour in each process. ``judge`` says what an error of a try has shown of the neighbour.
 
-    ``policy`` is read at each call, but for ``places``, which are counted out at the start.
+    ``policy`` is read at each call, but for ``places`` and the wait for one, which are set at the start.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Guard:
     ) -> None:
         self._policy, self._judge = policy, judge
         self._clock, self._sleep, self._chance = clock, sleep, chance
-        self._bulkhead = Bulkhead(name=name, places=policy().places)
+        self._bulkhead = Bulkhead(name=name, places=policy().places, wait=policy().place_wait_seconds)
         self._budget = RetryBudget(policy)
         self._breaker = Breaker(name=name, policy=policy, clock=clock, tell=tell)
 
@@ -55,7 +55,7 @@ class Guard:
         """
         The answer of the first try that has one. ``keyed``: the callee knows a call again by its key.
 
-        Raises whatever ``once`` does; BulkheadFull and BreakerOpen at once, without a try; DeadlineExceeded where no
+        Raises whatever ``once`` does; BulkheadFull and BreakerOpen without a try; DeadlineExceeded where no
         time was left for one. An Unavailable that comes out says whether any of the tries may have run.
         """
         rules = self._policy().of(method)
