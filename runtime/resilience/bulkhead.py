@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 
 from contracts._base import Unavailable
 
-
 LONGEST_WAIT = 1.0
 """Seconds. Whoever waits longer for a place is what a bulkhead is there to prevent."""
 
