@@ -28,7 +28,7 @@ ON CONFLICT (lease) DO UPDATE SET epoch = EXCLUDED.epoch, passed_at = clock_now(
 """
 _PRUNE = """
 DELETE FROM calls_fence WHERE lease IN (
-    SELECT lease FROM calls_fence WHERE passed_at < clock_now() - %s ORDER BY passed_at LIMIT %s)
+    SELECT lease FROM calls_fence WHERE passed_at < clock_now() - %s LIMIT %s)
 """
 
 
@@ -56,7 +56,7 @@ def pass_fence(*, using: str) -> None:
 
 
 def prune(*, using: str) -> bool:
-    """Forget the oldest leases. Whether there may be more."""
+    """Forget leases that are too old, some of them at a time. Whether there may be more."""
     with connections[using].cursor() as cursor:
         told: list[Any] = [_KEPT, _LIMIT]
         cursor.execute(_PRUNE, told)

@@ -30,6 +30,9 @@ _SETTINGS = {
     "max_replication_slots": "10",
     "max_connections": "300",
     "shared_buffers": "128MB",
+    # Each checkpoint has every page written whole into the log once more, on its next change.
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
     "log_min_messages": "warning",
     # A statement that fails, or is ended by an administrator, has its values in it: names, addresses. So has DETAIL.
     "log_min_error_statement": "panic",

@@ -118,7 +118,7 @@ class House:
         found["payments: refunds owed"] = self.shop.sql("payments", owed)[0][0]
         return {name: count for name, count in found.items() if count}
 
-    def await_quiet(self, *, limit: float = 90.0) -> None:
+    def await_quiet(self, *, limit: float = 60.0) -> None:
         """Until everything has ended, with nobody's help."""
         self.shop.await_ready()
         try:
