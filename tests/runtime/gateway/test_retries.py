@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+
 import pytest
 
 from runtime.embedded.launch import free_port
 from runtime.gateway.site import Group, Server
-from tests.runtime.gateway.doors import Backend, Door, site_of
+from tests.runtime.gateway.doors import Backend, Door, send, site_of
 from tests.together import wait_until
 
 
 @pytest.fixture(scope="module")
 def impatient(folder, keys, people, started) -> Door:
     """A gateway that waits for a second."""
-    site = site_of(folder / "impatient", (Group(domains=("people",), servers=(people.server,)),), keys, answer_within=1)
+    group, metrics = Group(domains=("people",), servers=(people.server,)), f"127.0.0.1:{free_port()}"
+    site = site_of(folder / "impatient", (group,), keys, answer_within=1, metrics=metrics)
     found: Door = started(Door, site)
     found.await_ready()
     return found
@@ -74,3 +79,33 @@ def test_nobody_behind_is_a_503_until_somebody_is(folder, keys, started):
     wait_until(lambda: door.send("GET", "/health/ready").status == 200)
     assert door.send("POST", "/api/people", body=b"{}").status == 200
     assert len(late.arrived) == 1
+
+
+def test_a_group_that_stalls_takes_nothing_from_its_neighbours_and_is_found_out(folder, groups, keys, started, parcels):
+    door = started(Door, site_of(folder / "stalled", groups, keys))
+    door.await_ready()
+    parcels.process.send_signal(signal.SIGSTOP)
+    try:
+        waiting = [threading.Thread(target=door.send, args=("GET", "/api/parcels")) for _ in range(20)]
+        for thread in waiting:
+            thread.start()
+        began = time.monotonic()
+        assert [door.send("GET", "/api/people").status for _ in range(20)] == [200] * 20
+        assert time.monotonic() - began < 5
+        wait_until(lambda: door.send("GET", "/health/ready").status == 503, limit=30)
+        assert door.send("GET", "/api/parcels").json["code"] == "parcels_unavailable"
+    finally:
+        parcels.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: door.send("GET", "/api/parcels").status == 200)
+    for thread in waiting:
+        thread.join(30)
+
+
+def test_its_own_figures_are_on_a_port_of_their_own(impatient):
+    port = int(str(impatient.site.metrics).rpartition(":")[2])
+    answer = send(port, "GET", "/metrics")
+
+    assert (answer.status, answer["Content-Type"]) == (200, "text/plain; version=0.0.4")
+    assert b'haproxy_backend_active_servers{proxy="people"} 1' in answer.data
+    assert send(port, "GET", "/health/live").status == 404
+    assert impatient.send("GET", "/metrics").status == 404
