@@ -20,7 +20,6 @@ def impatient(folder, keys, people, started) -> Door:
     group, metrics = Group(domains=("people",), servers=(people.server,)), f"127.0.0.1:{free_port()}"
     site = site_of(folder / "impatient", (group,), keys, answer_within=1, metrics=metrics)
     found: Door = started(Door, site)
-    found.await_ready()
     return found
 
 
@@ -58,7 +57,6 @@ def test_a_refused_connection_has_carried_nothing_so_anything_is_sent_to_the_nex
     stays, goes = started(Backend, folder, "stays"), started(Backend, folder, "goes")
     pair = Group(domains=("people",), servers=(stays.server, goes.server))
     door = started(Door, site_of(folder / "pair", (pair,), keys))
-    door.await_ready()
     goes.stop()
     answers = [door.send("POST", "/api/people", body=str(number).encode()).status for number in range(8)]
 
@@ -109,3 +107,23 @@ def test_its_own_figures_are_on_a_port_of_their_own(impatient):
     assert b'haproxy_backend_active_servers{proxy="people"} 1' in answer.data
     assert send(port, "GET", "/health/live").status == 404
     assert impatient.send("GET", "/metrics").status == 404
+
+
+def test_it_is_not_ready_before_everybody_was_asked(folder, groups, keys, started, parcels):
+    """A process whose socket is held for it takes connections before it can answer any."""
+    parcels.process.send_signal(signal.SIGSTOP)
+    try:
+        door = started(Door, site_of(folder / "early", groups, keys))
+        answers = []
+
+        def told() -> str:
+            answers.append(door.send("GET", "/health/ready"))
+            return str(answers[-1].json["checks"]["parcels"]["error"])
+
+        wait_until(lambda: told() == "No process is ready." and time.monotonic() > door.started + 7, limit=30)
+    finally:
+        parcels.process.send_signal(signal.SIGCONT)
+
+    assert {answer.status for answer in answers} == {503}
+    assert answers[0].json["checks"]["people+things"]["status"] == "unhealthy"
+    door.await_ready()
