@@ -12,6 +12,9 @@ from runtime.http.guard import HEADERS
 
 __all__ = ["public_door"]
 
+_FIRST_CHECKS = 5
+"""Seconds after which every server was asked once: the questions are spread over one, an answer may take three."""
+
 _PROXIES = 3
 """How many of our own proxies may stand in front, one behind the other."""
 
@@ -201,7 +204,7 @@ def _health(groups: Sequence[Group]) -> Iterator[str]:
     alive = '{"status": "healthy", "timestamp": "%[var(txn.at)]", "checks": {}}'
     yield f"http-request return status 200 {told} lf-string '{alive}' if {{ var(txn.path) -m str /health/live }}"
     yield f"http-request set-var(txn.status) str(healthy) if {asked}"
-    early = "{ date,sub(proc.started) lt 2 }"
+    early = f"{{ date,sub(proc.started) lt {_FIRST_CHECKS} }}"
     checks = []
     for number, group in enumerate(groups):
         variable, away = f"txn.check{number}", f"{{ nbsrv({group.name.replace('+', '.')}) lt 1 }}"

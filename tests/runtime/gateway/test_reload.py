@@ -68,7 +68,6 @@ class Clients:
 @pytest.fixture
 def own(folder, groups, keys, started, request) -> Door:
     found: Door = started(Door, site_of(folder / request.node.name, groups, keys))
-    found.await_ready()
     return found
 
 
@@ -138,7 +137,6 @@ def test_no_request_is_lost_when_it_is_ended_and_started_again_on_a_socket_that_
     """As the supervisor does it: who comes between the two waits in the socket's queue."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as held:
         door: Door = started(Door, site_of(folder / "held", groups, keys), held=held)
-        door.await_ready()
         clients = Clients(door.port)
         with clients.asking():
             for _ in range(3):
