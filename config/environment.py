@@ -17,7 +17,7 @@ from typing import Any
 
 from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config.mail import BadMailUrl, MailSettings, mail_settings
-from config.services import BadServiceUrl, service_urls
+from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
 from runtime.embedded.state import read_run, secrets, state_dir
@@ -44,8 +44,7 @@ class Environment:
     debug: bool
     allowed_hosts: tuple[str, ...]
     hosted_domains: tuple[str, ...]
-    discovery: str
-    service_urls: Mapping[str, str]
+    services: ServiceSettings
     databases: Mapping[str, str | None]
     owner_databases: Mapping[str, str | None]
     admin_databases: Mapping[str, str | None]
@@ -95,8 +94,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         debug=_flag(environ, "DEBUG"),
         allowed_hosts=_words(environ, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         hosted_domains=hosted,
-        discovery=_choice(environ, "DISCOVERY", ("static",)),
-        service_urls=_service_urls(environ),
+        services=_services(environ),
         databases=databases,
         owner_databases={
             domain: (url := admins[domain] or databases[domain]) and role_url(url, f"{domain}_owner", secret_key)
@@ -192,9 +190,9 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
 
 
-def _service_urls(environ: Mapping[str, str]) -> dict[str, str]:
+def _services(environ: Mapping[str, str]) -> ServiceSettings:
     try:
-        return service_urls(environ, DOMAINS)
+        return service_settings(environ, DOMAINS)
     except BadServiceUrl as error:
         raise BadSetting(error.name, error.value, error.wanted) from None
 

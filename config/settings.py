@@ -4,6 +4,7 @@ from pathlib import Path
 
 from config.console import UNFOLD as UNFOLD
 from config.environment import DOMAINS, ENVIRONMENT, django_database
+from runtime.discovery.names import bracketed
 from runtime.telemetry.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -11,8 +12,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What runs here -------------------------------------------------------------------------------------------------
 
 HOSTED_DOMAINS = ENVIRONMENT.hosted_domains
-# Where each domain that is not hosted here answers other services.
-SERVICE_URLS = dict(ENVIRONMENT.service_urls)
+# Where each domain that is not hosted here answers other services, or how that is found out.
+DISCOVERY = ENVIRONMENT.services.discovery
+SERVICE_URLS = dict(ENVIRONMENT.services.urls)
+CONSUL_URL = ENVIRONMENT.services.consul_url
+CONSUL_TOKEN = ENVIRONMENT.services.consul_token
 STATE_DIR = ENVIRONMENT.state_dir
 
 INSTALLED_APPS = [
@@ -45,6 +49,9 @@ INSTALLED_APPS = [
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+if ENVIRONMENT.services.inside_host:
+    # What other services are told to call us by.
+    ALLOWED_HOSTS.append(bracketed(ENVIRONMENT.services.inside_host))
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False

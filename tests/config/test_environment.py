@@ -48,7 +48,7 @@ BAD = [
     ("TRUSTED_PROXIES", "10.0.0.0/8,the-proxy", "'the-proxy' is no address and no network, as in 10.0.0.0/8"),
     ("TRUSTED_PROXIES", "10.0.0.0/99", "'10.0.0.0/99' is no address and no network, as in 10.0.0.0/8"),
     ("PUBLIC_URL", "shop.example", "it is an http or https address, as in https://shop.example"),
-    ("DISCOVERY", "dns", "it is one of static"),
+    ("DISCOVERY", "etcd", "it is one of static, dns, consul"),
     *[
         (
             "PAYMENTS_URL",
@@ -233,12 +233,12 @@ def test_where_another_process_answers_is_an_address_for_each_domain(settings_of
         PAYMENTS_URL="http://[::1]:9",
     )
 
-    assert found.service_urls == {
+    assert found.services.urls == {
         "users": "http://10.0.0.7:8001",
         "inventory": "https://stock.internal",
         "payments": "http://[::1]:9",
     }
-    assert settings_of().service_urls == {}
+    assert settings_of().services.urls == {}
 
 
 def test_a_password_in_the_address_of_a_service_is_refused_and_not_repeated(settings_of):
