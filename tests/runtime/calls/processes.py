@@ -45,6 +45,13 @@ class Process:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def await_end(self) -> None:
+        self._process.wait(30)
+
     def kill(self) -> None:
         """Together with its workers."""
         if self._process.poll() is None:

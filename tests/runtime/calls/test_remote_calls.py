@@ -246,7 +246,8 @@ def test_a_caller_without_a_deadline_waits_no_longer_than_it_says(neighbour):
         assert depot.act(deed="nothing") == 1
 
     deadlines = [int(_header(request, b"Call-Deadline")) for _, request in there.requests]
-    assert deadlines[:2] == [PATIENCE_SECONDS * 1000] * 2
+    longest = PATIENCE_SECONDS * 1000
+    assert all(longest - 500 < deadline <= longest for deadline in deadlines[:2])
     assert 1500 < deadlines[2] < 2000
     assert _header(there.requests[2][1], b"Call-Lease") == b"00000000-0000-0000-0000-000000000001;9"
 

@@ -35,9 +35,10 @@ class NameServer:
     def _point_here(self) -> None:
         # glibc's struct __res_state: two ints, an unsigned long, the number of servers, then their addresses.
         libc = ctypes.CDLL(None)
-        libc.__res_state.restype = ctypes.c_void_p
-        libc.__res_init()
-        state = libc.__res_state()
+        state_of = libc["__res_state"]
+        state_of.restype = ctypes.c_void_p
+        libc["__res_init"]()
+        state = state_of()
         ctypes.c_int.from_address(state).value = 1
         ctypes.c_int.from_address(state + 4).value = 1
         ctypes.c_int.from_address(state + 16).value = 1
