@@ -31,6 +31,11 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
+    from runtime.dynconf.watching import watch
+    from runtime.http.configuration import leave_when
+
+    leave_when(lambda: not worker.alive)
+    watch()
     if announcement := _announcement():
         announcement.keep()
 

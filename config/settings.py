@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from config.console import UNFOLD as UNFOLD
+from config.dynamic_values import DYNAMIC_VALUES as DYNAMIC_VALUES
 from config.environment import DOMAINS, ENVIRONMENT, django_database
 from runtime.discovery.names import bracketed
 from runtime.telemetry.logs import logging_config
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
     "runtime.saga",
     "runtime.idempotency",
     "runtime.audit",
+    "runtime.dynconf",
     *(f"apps.{domain}" for domain in HOSTED_DOMAINS),
 ]
 
@@ -71,7 +73,7 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit")
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf")
 MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
@@ -101,6 +103,13 @@ STRIPE_WEBHOOK_SECRETS = ENVIRONMENT.stripe.webhook_secrets
 STRIPE_API_BASE = ENVIRONMENT.stripe.api_base
 # At most half of the web threads may wait for the provider; the rest keep answering.
 PROVIDER_WAITERS = max(1, ENVIRONMENT.web_threads // 2)
+
+# --- What changes while everything runs -----------------------------------------------------------------------------
+
+# In whose schema it is kept; the others ask that domain's processes.
+DYNAMIC_DOMAIN = "users"
+# So many services may wait for news at a time; each holds a web thread.
+DYNAMIC_WAITERS = max(1, ENVIRONMENT.web_threads // 4)
 
 # --- Events ---------------------------------------------------------------------------------------------------------
 

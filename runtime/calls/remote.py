@@ -16,6 +16,7 @@ from runtime.calls.signatures import Method
 from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
 from runtime.codec import NotDecodable, decode
 from runtime.discovery import Instance, NoInstance, choose, told
+from runtime.dynconf.calls import call_values
 from runtime.identity import service_tokens
 from runtime.identity.speaking import current_user_token
 from runtime.telemetry.tracing import current_request_id, current_traceparent
@@ -54,7 +55,8 @@ def _asking(domain: str, method: Method, errors: Mapping[str, type[ContractError
             json.dumps(name).encode() + b":" + value for name, value in packed(domain, method, arguments).items()
         ]
         body = b"{" + b",".join(members) + b"}"
-        seconds = current_call().allowed(PATIENCE_SECONDS)
+        values = call_values(domain)
+        seconds = current_call().allowed(min(PATIENCE_SECONDS, values.timeout) if values else PATIENCE_SECONDS)
         try:
             answer = _ask_one(domain, path, body=body, seconds=seconds)
         except AnswerTooLarge as error:
