@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -108,7 +107,7 @@ def test_a_web_server_is_found_by_its_domains_and_is_gone_when_it_ends(consul, w
         resolve(USERS).get(user_id=uuid4())
     _client.cache_clear()
 
-    os.kill(web.pid, signal.SIGTERM)
+    web.terminate()
     web.await_end()
 
     assert consul.services == {}
