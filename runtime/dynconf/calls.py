@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.dynconf.declared import declared
+from runtime.dynconf.declared import UnknownValue
 from runtime.dynconf.values import value
 
 __all__ = ["CallValues", "call_values"]
@@ -22,11 +22,12 @@ class CallValues:
 
 def call_values(domain: str) -> CallValues | None:
     """The values of ``calls.<domain>.*``; None for a domain of which none are declared."""
-    if f"calls.{domain}.timeout" not in declared():
+    try:
+        return CallValues(
+            timeout=value(f"calls.{domain}.timeout"),
+            retry_percent=value(f"calls.{domain}.retry_percent"),
+            breaker_failures=value(f"calls.{domain}.breaker_failures"),
+            breaker_open=value(f"calls.{domain}.breaker_open"),
+        )
+    except UnknownValue:
         return None
-    return CallValues(
-        timeout=value(f"calls.{domain}.timeout"),
-        retry_percent=value(f"calls.{domain}.retry_percent"),
-        breaker_failures=value(f"calls.{domain}.breaker_failures"),
-        breaker_open=value(f"calls.{domain}.breaker_open"),
-    )

@@ -64,7 +64,8 @@ def test_what_another_release_has_is_left_alone():
 def test_a_read_costs_less_than_two_microseconds():
     value("calls.orders.timeout")
 
-    best = min(timeit.repeat(lambda: value("calls.orders.timeout"), number=20_000, repeat=7)) / 20_000
+    times = timeit.repeat(lambda: value("calls.orders.timeout"), number=20_000, repeat=7, timer=time.process_time)
+    best = min(times) / 20_000
 
     assert best < 2e-6
 
