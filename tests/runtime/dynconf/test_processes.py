@@ -34,7 +34,7 @@ def start(tmp_path: Path, committed) -> Iterator[Callable[..., Process]]:
         return started[-1]
 
     yield start
-    for each in started:
+    for each in reversed(started):
         each.kill()
 
 
