@@ -10,7 +10,7 @@ from config.environment import DOMAINS
 from runtime.dynconf.declared import DURATION, FLAG, WHOLE, Declared, Kind
 from runtime.http.counters import parse_limit
 
-__all__ = ["DYNAMIC_VALUES"]
+__all__ = ["DYNAMIC_VALUES", "values_of_calls"]
 
 
 def _limit(text: str) -> str:
@@ -22,7 +22,8 @@ def _limit(text: str) -> str:
 RATE_LIMIT = Kind(name="rate limit", wanted="count/time, as in 100/15m, or off", parse=_limit)
 
 
-def _of_calls(domain: str) -> tuple[Declared, ...]:
+def values_of_calls(domain: str) -> tuple[Declared, ...]:
+    """How one domain is asked by the others."""
     return (
         Declared(
             key=f"calls.{domain}.timeout",
@@ -86,5 +87,5 @@ DYNAMIC_VALUES: tuple[Declared, ...] = (
         setting="RATE_LIMIT_USER",
         description="How often a signed-in user may ask.",
     ),
-    *(each for domain in DOMAINS for each in _of_calls(domain)),
+    *(each for domain in DOMAINS for each in values_of_calls(domain)),
 )

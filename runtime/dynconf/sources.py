@@ -110,7 +110,7 @@ class OverHttp:
     def _ask(self, instance: Instance, domain: str, wait: float) -> urllib3.BaseHTTPResponse:
         headers = {
             "Authorization": f"Bearer {service_tokens.issue(audience=domain)}",
-            "If-None-Match": f'"{current().version}"',
+            "If-None-Match": current().tag,
             **({"Host": instance.host} if instance.host else {}),
         }
         return self._http.request(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import threading
@@ -25,6 +27,12 @@ class Snapshot:
 
     version: int = 0
     texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        """An entity tag: the version, and what it is, since a table that was restored counts the same again."""
+        content = json.dumps(self.texts, sort_keys=True).encode()
+        return f'"{self.version}-{hashlib.sha256(content).hexdigest()[:8]}"'
 
 
 _values: dict[str, Any] = {}
@@ -70,12 +78,12 @@ def apply(snapshot: Snapshot) -> None:
         _news.notify_all()
 
 
-def await_news(version: int, *, seconds: float, leaving: Callable[[], bool] = lambda: False) -> None:
-    """Until this process has heard of another version than this one, at most so long, or until it is to end."""
+def await_news(known: Snapshot, *, seconds: float, leaving: Callable[[], bool] = lambda: False) -> None:
+    """Until this process has heard of something else than this, at most so long, or until it is to end."""
     rounds = int(seconds / _LOOK_UP_SECONDS)
     with _news:
         for _ in range(rounds):
-            if _snapshot.version != version or leaving():
+            if _snapshot != known or leaving():
                 return
             _news.wait(_LOOK_UP_SECONDS)
 

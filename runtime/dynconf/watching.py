@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from django.conf import settings
 from django.db import Error as DatabaseError
 
@@ -35,7 +36,7 @@ _FIRST_SECONDS = 1.0
 _LONGEST_PAUSE = 10.0
 _UNWAITED_PAUSE = 5.0
 """Seconds before the next question to somebody who had no place to let us wait."""
-_OUTAGES = (Unheard, Unavailable, DatabaseError)
+_OUTAGES = (Unheard, Unavailable, DatabaseError, psycopg2.Error)
 
 _watching = False
 

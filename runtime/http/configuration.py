@@ -1,7 +1,7 @@
 """
 ``GET /internal/config`` and ``/internal/config/{key}``: the values that change, for services that do not host them.
 
-Answers with an ETag, the version of all values. Whoever shows that version (If-None-Match) is answered 304, with
+Answers with an ETag, of the version of all values. Whoever shows it again (If-None-Match) is answered 304, with
 ``?wait=`` not before there is news or so many seconds are over. There are few places to wait, so that web threads do
 not run out; who finds none is answered at once. ``Config-Waited`` says which it was.
 """
@@ -47,13 +47,13 @@ def values(request: HttpRequest) -> HttpResponse:
         _let_in(request)
         waited = _wait(request)
         found = _read()
-        if request.headers.get("If-None-Match") == _etag(found):
+        if request.headers.get("If-None-Match") == found.tag:
             response = HttpResponse(status=304)
         else:
             response = JsonResponse({"version": found.version, "values": dict(found.texts)})
     except Problem as problem:
         return problem_response(problem, request=request)
-    response["ETag"] = _etag(found)
+    response["ETag"] = found.tag
     response["Config-Waited"] = "1" if waited else "0"
     return response
 
@@ -81,7 +81,7 @@ def one_value(request: HttpRequest, key: str) -> HttpResponse:
         "version": found.version,
     }
     response = JsonResponse(answer)
-    response["ETag"] = _etag(found)
+    response["ETag"] = found.tag
     return response
 
 
@@ -107,12 +107,12 @@ def _wait(request: HttpRequest) -> bool:
     text = request.GET.get("wait", "0")
     if not _WAIT.fullmatch(text):
         raise Problem(400, "bad_wait", "wait is a whole number of seconds.")
-    version = current().version
-    if request.headers.get("If-None-Match") != f'"{version}"' or text == "0":
+    known = current()
+    if request.headers.get("If-None-Match") != known.tag or text == "0":
         return False
     try:
         with _places():
-            await_news(version, seconds=min(int(text), _LONGEST_WAIT), leaving=_leaving)
+            await_news(known, seconds=min(int(text), _LONGEST_WAIT), leaving=_leaving)
     except BulkheadFull:
         return False
     return not _leaving()
@@ -131,7 +131,3 @@ def _read() -> Snapshot:
         if not is_outage(error):
             raise
         raise Problem(503, "unavailable", "The values cannot be read now.", headers={"Retry-After": "5"}) from error
-
-
-def _etag(found: Snapshot) -> str:
-    return f'"{found.version}"'

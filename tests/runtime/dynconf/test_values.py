@@ -71,16 +71,16 @@ def test_a_read_costs_less_than_two_microseconds():
 
 
 def test_who_waits_for_news_is_woken_by_it_at_once():
-    version, woken = current().version, []
+    known, woken = current(), []
 
     def wait() -> None:
         began = time.monotonic()
-        await_news(version, seconds=30.0)
+        await_news(known, seconds=30.0)
         woken.append(time.monotonic() - began)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    apply(Snapshot(version=version + 1, texts={}))
+    apply(Snapshot(version=known.version + 1, texts={}))
     waiting.join(20)
 
     assert woken
@@ -89,7 +89,9 @@ def test_who_waits_for_news_is_woken_by_it_at_once():
 
 def test_nobody_is_kept_waiting_by_a_process_that_ends():
     ending = threading.Event()
-    waiting = threading.Thread(target=await_news, args=(0,), kwargs={"seconds": 300.0, "leaving": ending.is_set})
+    waiting = threading.Thread(
+        target=await_news, args=(current(),), kwargs={"seconds": 300.0, "leaving": ending.is_set}
+    )
     waiting.start()
     assert waiting.is_alive()
 
