@@ -51,6 +51,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "users.view_any",
             "users.change_any",
+            "users.change_values",
             "users.decide_events",
             "users.decide_processes",
             "inventory.view_any",

@@ -20,7 +20,14 @@ from runtime.embedded.postgres import Postgres
 from runtime.embedded.state import secrets
 from runtime.embedded.valkey import Valkey
 
-pytest_plugins = ["tests.operators", "tests.provider.fixture", "tests.rabbitmq", "tests.shop", "tests.trade"]
+pytest_plugins = [
+    "tests.changed",
+    "tests.operators",
+    "tests.provider.fixture",
+    "tests.rabbitmq",
+    "tests.shop",
+    "tests.trade",
+]
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 ALIASES = frozenset({"users", "inventory", "payments", "orders"})

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.apps import AppConfig
 from django.apps.registry import Apps
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, Q
 from django.utils.html import format_html
@@ -21,12 +22,14 @@ from django.utils.safestring import SafeString
 
 from runtime.audit.models import AuditEntry
 from runtime.console.deadletters import DeadLetterPages
+from runtime.console.dynamic_values import ValuePages
 from runtime.console.figures import Figure, count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.panels import Panel, badge, link, moment, pretty, short
 from runtime.console.records import Records, SubjectRecords, address_of_list, as_uuid
 from runtime.console.sagas import Compensate, Retry
 from runtime.console.site import console
+from runtime.dynconf.models import DynamicValue
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.saga.attention import step_of
@@ -73,6 +76,8 @@ def register_machinery(domain: str) -> None:
     ):
         name = "DeadLetters" if pages is DeadLetterPages else model.__name__
         admin.site.register(_proxy(model, domain, name, one, many), pages)
+    if domain == settings.DYNAMIC_DOMAIN:
+        admin.site.register(_proxy(DynamicValue, domain, "DynamicValue", "setting", "settings"), ValuePages)
     console().figures.add_machinery(domain, lambda: _figures(domain))
 
 

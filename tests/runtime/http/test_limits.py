@@ -127,6 +127,22 @@ def test_off_is_off(client, settings):
     assert "RateLimit" not in client.get("/thing")
 
 
+def test_a_limit_is_what_it_is_now(client, go_by):
+    go_by({"limits.anonymous": "1/15m"})
+    assert ask(client, 2) == [200, 429]
+
+    go_by({})
+
+    assert ask(client, 2) == [200, 429]
+
+
+def test_what_the_environment_has_off_is_counted_by_somebody_in_front_whatever_is_changed(client, settings, go_by):
+    settings.RATE_LIMIT_ANONYMOUS = "off"
+    go_by({"limits.anonymous": "1/15m"})
+
+    assert ask(client, 3) == [200] * 3
+
+
 # --- Behind a proxy -------------------------------------------------------------------------------------------------
 
 
