@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import get_resolver
 from drf_spectacular.validation import validate_schema
 
-from config.openapi import document
+from config.openapi import document, part_of
 from config.plain_addresses import PLAIN
 from config.urls import API
 from runtime.http.views import View
@@ -88,6 +88,11 @@ def test_the_served_documents_are_the_same_and_each_domains_is_its_own(whole):
     assert {address for paths in parts.values() for address in paths} == set(whole["paths"]) - set(PLAIN)
     for domain, paths in parts.items():
         assert {address.split("/")[2] for address in paths} == {domain}
+
+
+def test_the_part_of_a_domain_is_what_its_own_addresses_come_to(whole):
+    for domain, resolver in API.items():
+        assert part_of(whole, domain) == document([resolver], whole=False)[0]
 
 
 def test_operations_have_names_of_their_own(whole):
