@@ -76,6 +76,8 @@ EVENTS = "config.subscriptions.EVENTS"
 IDENTITY_PERMISSIONS = "contracts.users.permissions_of"
 IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
+# What each domain tells the console's first page of itself, in the order in which they stand there.
+CONSOLE_OVERVIEWS = {domain: f"apps.{domain}.admin.overview" for domain in reversed(DOMAINS)}
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.template.response import TemplateResponse
@@ -21,12 +21,12 @@ from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
 from runtime.console import identity, sessions
-from runtime.console.figures import Figures
+from runtime.console.figures import groups_of
 from runtime.console.forms import SignInForm
 from runtime.http.attempts import Attempts
 from runtime.http.problem import Problem
 
-__all__ = ["Console", "console"]
+__all__ = ["Console"]
 
 _LEFT_OUT = {"password_change", "password_change_done", "autocomplete", "view_on_site"}
 """Django's addresses that would need a table that is not here, or a page that nobody needs."""
@@ -37,20 +37,18 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
     login_template = "admin/login.html"
     enable_nav_sidebar = True
 
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
-        self.figures = Figures()
-
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
 
     @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        groups = groups_of(request)
         context = {
             **self.each_context(request),
             "title": "Overview",
-            "groups": self.figures.of_domains(request),
-            "machinery": self.figures.of_machinery(request),
+            "groups": groups,
+            # What the columns of the machinery's table are called, by the first who could be asked.
+            "headings": next((group.machinery for group in groups if not group.failed), ()),
         }
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
 
@@ -100,11 +98,6 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         sessions.end(response)
         messages.success(request, "You are signed out.")
         return response
-
-
-def console() -> Console:
-    """The one site; Django makes it when it is first asked for anything."""
-    return cast(Console, admin.site)
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:
