@@ -35,17 +35,19 @@ def count(title: str, number: int, address: str, *, alarming: bool = False, note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A domain on the first page. ``failed``: it could not be asked now."""
+    """A domain on the first page, and its own page. ``failed``: it could not be asked now."""
 
     title: str
+    address: str
     figures: Sequence[Figure] = ()
     machinery: Sequence[Figure] = ()
     failed: bool = False
 
 
-def groups_of(request: HttpRequest) -> list[Group]:
-    """Of the domains whose records this operator may see, in the order of CONSOLE_OVERVIEWS."""
-    domains = [domain for domain in settings.CONSOLE_OVERVIEWS if request.user.has_perm(f"{domain}.view_any")]
+def groups_of(request: HttpRequest, *only: str) -> list[Group]:
+    """All domains, or only these: of those whose records this operator may see, in the order of CONSOLE_OVERVIEWS."""
+    wanted = [domain for domain in settings.CONSOLE_OVERVIEWS if domain in only or not only]
+    domains = [domain for domain in wanted if request.user.has_perm(f"{domain}.view_any")]
     far = [domain for domain in domains if domain not in settings.HOSTED_DOMAINS]
     with ThreadPoolExecutor(max_workers=len(far) or 1, thread_name_prefix="overview") as threads:
         # Each goes on in a copy of this request's context: its trace, its id.
@@ -56,9 +58,10 @@ def groups_of(request: HttpRequest) -> list[Group]:
 
 
 def _group(domain: str, found: Overview | None) -> Group:
+    title, address = domain.capitalize(), f"{settings.CONSOLE_PATH}/{domain}/"
     if found is None:
-        return Group(title=domain.capitalize(), failed=True)
-    return Group(title=domain.capitalize(), figures=found.records, machinery=found.machinery)
+        return Group(title=title, address=address, failed=True)
+    return Group(title=title, address=address, figures=found.records, machinery=found.machinery)
 
 
 def _asked(domain: str) -> Overview | None:

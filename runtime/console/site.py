@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,7 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
 from runtime.console import identity, sessions
-from runtime.console.figures import groups_of
+from runtime.console.figures import Group, groups_of
 from runtime.console.forms import SignInForm
 from runtime.http.attempts import Attempts
 from runtime.http.problem import Problem
@@ -33,7 +34,7 @@ _LEFT_OUT = {"password_change", "password_change_done", "autocomplete", "view_on
 
 
 class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
-    index_template = "console/index.html"
+    index_template = app_index_template = "console/index.html"
     login_template = "admin/login.html"
     enable_nav_sidebar = True
 
@@ -42,15 +43,16 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
 
     @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        groups = groups_of(request)
-        context = {
-            **self.each_context(request),
-            "title": "Overview",
-            "groups": groups,
-            # What the columns of the machinery's table are called, by the first who could be asked.
-            "headings": next((group.machinery for group in groups if not group.failed), ()),
-        }
+        context = {**self.each_context(request), "title": "Overview", **_figures(groups_of(request))}
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
+
+    @method_decorator(never_cache)
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """One domain's part of the first page, from a process that hosts it."""
+        context = {"title": app_label.capitalize(), **_figures(groups_of(request, app_label))}
+        return cast(TemplateResponse, super().app_index(request, app_label, {**context, **(extra_context or {})}))
 
     # --- Signing in and out -----------------------------------------------------------------------------------------
 
@@ -98,6 +100,11 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         sessions.end(response)
         messages.success(request, "You are signed out.")
         return response
+
+
+def _figures(groups: Sequence[Group]) -> dict[str, Any]:
+    """What the columns of the machinery's table are called is said by the first who could be asked."""
+    return {"groups": groups, "headings": next((group.machinery for group in groups if not group.failed), ())}
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:

@@ -139,3 +139,13 @@ def test_whoever_may_not_see_a_domains_records_is_not_shown_its_figures(sign_in,
     page = sign_in("support").get("/admin/")
 
     assert [group.title for group in page.context["groups"]] == ["Orders", "Inventory", "Users"]
+
+
+def test_one_domain_has_a_page_with_its_own_figures_and_no_others(sign_in, trade: Trade) -> None:
+    trade.order()
+    page = sign_in("support").get("/admin/orders/")
+
+    assert page.status_code == 200
+    (group,) = page.context["groups"]
+    assert (group.title, len(group.machinery)) == ("Orders", 4)
+    assert {f.title: f.value for f in group.figures}["Confirmed"] == "1"
