@@ -199,7 +199,7 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"
 CSRF_COOKIE_PATH = CONSOLE_PATH
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "runtime.console.errors.csrf_failure"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
-from runtime.console import identity, sessions
+from runtime.console import errors, identity, sessions
 from runtime.console.figures import Group, groups_of
 from runtime.console.forms import SignInForm
 from runtime.http.attempts import Attempts
@@ -39,7 +39,39 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
     enable_nav_sidebar = True
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
+        """Every domain has its part of the addresses here, also where only its own processes can answer it."""
+        own = [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
+        others = [domain for domain in settings.DOMAIN_ALIASES if domain not in settings.HOSTED_DOMAINS]
+        return [
+            *(path(f"{domain}/{rest}", self._away(domain)) for domain in others for rest in ("", "<path:rest>")),
+            *own,
+        ]
+
+    def _away(self, domain: str) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, rest: str = "") -> HttpResponse:
+            return errors.away(request, domain=domain)
+
+        return cast(Callable[..., HttpResponse], self.admin_view(view))
+
+    def _build_app_dict(self, request: HttpRequest, label: str | None = None) -> dict[str, Any] | None:
+        """What the search of pages finds: all that the navigation has, also what is hosted elsewhere."""
+        if label is not None:
+            return cast(dict[str, Any] | None, super()._build_app_dict(request, label))
+        return {
+            group["title"]: {
+                "name": group["title"],
+                "app_label": group["title"].lower(),
+                "app_url": f"{settings.CONSOLE_PATH}/{group['title'].lower()}/",
+                "has_module_perms": True,
+                "models": [
+                    {"name": item["title"], "admin_url": item["link"], "view_only": True, "perms": {"view": True}}
+                    for item in group["items"]
+                    if item["has_permission"]
+                ],
+            }
+            for group in self.get_sidebar_list(request)
+            if "title" in group
+        }
 
     @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -77,7 +109,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         except Problem as problem:
             refusal, status = problem.detail, problem.status
         except Unavailable:
-            refusal, status = "Nobody can be signed in now. Try again in a moment.", 503
+            refusal, status = errors.NOBODY_SIGNED_IN, 503
         else:
             return _signed_in(request, session, target)
         form.add_error(None, refusal)
