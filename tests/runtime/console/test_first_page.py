@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
+from django.utils.module_loading import import_string
 
 from contracts._base import Figure
 from runtime.calls.routing import _client
@@ -149,3 +150,13 @@ def test_one_domain_has_a_page_with_its_own_figures_and_no_others(sign_in, trade
     (group,) = page.context["groups"]
     assert (group.title, len(group.machinery)) == ("Orders", 4)
     assert {f.title: f.value for f in group.figures}["Confirmed"] == "1"
+
+
+@pytest.mark.parametrize("domain", ["orders", "payments", "inventory", "users"])
+def test_who_asks_by_the_inside_port_gets_the_addresses_of_the_public_one(domain: str, settings) -> None:
+    settings.ROOT_URLCONF = settings.INSIDE_URLCONF
+    found = import_string(settings.SERVICES[domain]).overview()
+
+    assert len(found.machinery) == 4
+    figures = (*found.records, *found.machinery)
+    assert {figure.address.split("/")[1:3] == ["admin", domain] for figure in figures} == {True}

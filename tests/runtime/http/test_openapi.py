@@ -171,6 +171,11 @@ def test_the_documentation_asks_nobody_else_for_anything():
     assert '"/api/schema"' in client.get("/api/docs?script=").content.decode()
 
 
+def test_the_documentation_is_the_same_whenever_it_is_asked_for():
+    for address in ("/api/docs", "/api/docs?script="):
+        assert Client().get(address).content == Client().get(address).content
+
+
 def test_the_documentations_policy_lets_it_run_and_nothing_else():
     policy = Client().get("/api/docs")["Content-Security-Policy"]
 
