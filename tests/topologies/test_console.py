@@ -52,7 +52,7 @@ def follow(visit: Visit, domain: str, title: str) -> None:
     """Open a page from the sidebar, and the domain's part of it first."""
     link = visit.page.locator(f"#nav-sidebar-apps a[href^='/admin/{domain}/']").filter(has_text=title).first
     if not link.is_visible():
-        visit.page.locator("#nav-sidebar-apps").get_by_role("button", name=domain.capitalize(), exact=True).click()
+        visit.page.locator("#nav-sidebar-apps h2").filter(has_text=domain.capitalize()).click()
     link.click()
 
 
@@ -107,14 +107,7 @@ def test_the_first_page_has_the_figures_of_all_domains(visit: Visit, order: Any)
     counted = int(confirmed.locator(".console-value").inner_text().replace(",", ""))
     confirmed.click()
     expect(visit.page.locator("#result_list tbody tr").first).to_contain_text("confirmed")
-    assert counted == partition_count(visit)
-
-
-def partition_count(visit: Visit) -> int:
-    """How many records a list says it has."""
-    found = re.search(r"(\d+) orders?", visit.page.locator("#content-main, main").first.inner_text())
-    assert found
-    return int(found[1])
+    expect(visit.page.locator("body")).to_contain_text(re.compile(rf"\b{counted} orders?\b"))
 
 
 def test_what_one_process_leaves_to_be_said_the_next_one_says(visit: Visit) -> None:
@@ -131,10 +124,10 @@ def test_what_one_process_leaves_to_be_said_the_next_one_says(visit: Visit) -> N
 
 def test_the_search_of_pages_finds_those_of_all_domains(visit: Visit) -> None:
     visit.sign_in()
-    visit.open("/admin/search/?s=dead letters")
 
-    links = visit.page.get_by_role("link").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    assert sorted(links) == sorted(f"/admin/{domain}/deadletters/" for domain in DOMAINS)
+    found = visit.page.request.get(f"{visit.home}/admin/search/?s=dead letters").text()
+
+    assert sorted(re.findall(r'href="([^"]+)"', found)) == sorted(f"/admin/{domain}/deadletters/" for domain in DOMAINS)
 
 
 # --- A deed in each domain --------------------------------------------------------------------------------------------
