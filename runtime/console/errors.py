@@ -36,8 +36,11 @@ NOBODY_SIGNED_IN = (
 )
 
 
-def error_page(request: HttpRequest, *, status: HTTPStatus, detail: str, title: str = "") -> HttpResponse:
-    context = {**admin.site.each_context(request), "title": title or status.phrase, "detail": detail}
+def error_page(
+    request: HttpRequest, *, status: HTTPStatus, detail: str, title: str = "", again: str = ""
+) -> HttpResponse:
+    """``again`` is the address that may well answer when it is asked once more."""
+    context = {**admin.site.each_context(request), "title": title or status.phrase, "detail": detail, "again": again}
     return render(request, "console/error.html", context, status=status)
 
 
@@ -82,8 +85,8 @@ def nobody_known(request: HttpRequest, error: Exception) -> HttpResponse:
         "Users, which knows who you are and what you may do, cannot be asked now. Nothing was changed, and you are "
         f"still signed in. Try again in a moment. If it stays so: {_WHERE_TO_LOOK}"
     )
-    title = "Nobody is let in now"
-    return _later(error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, title=title))
+    title, again = "Nobody is let in now", request.get_full_path()
+    return _later(error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, title=title, again=again))
 
 
 def away(request: HttpRequest, *, domain: str) -> HttpResponse:
