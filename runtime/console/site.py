@@ -24,6 +24,7 @@ from contracts._base import Unavailable
 from runtime.console import errors, identity, sessions
 from runtime.console.figures import Group, groups_of
 from runtime.console.forms import SignInForm
+from runtime.console.neighbours import neighbours_panel
 from runtime.http.attempts import Attempts
 from runtime.http.problem import Problem
 
@@ -75,7 +76,12 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
 
     @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        context = {**self.each_context(request), "title": "Overview", **_figures(groups_of(request))}
+        context = {
+            **self.each_context(request),
+            "title": "Overview",
+            **_figures(groups_of(request)),
+            "neighbours": neighbours_panel(),
+        }
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
 
     @method_decorator(never_cache)
