@@ -87,6 +87,8 @@ EVENTS = "config.subscriptions.EVENTS"
 IDENTITY_PERMISSIONS = "contracts.users.permissions_of"
 IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
+# What each domain tells the console's first page of itself, in the order in which they stand there.
+CONSOLE_OVERVIEWS = {domain: f"apps.{domain}.admin.overview" for domain in reversed(DOMAINS)}
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 
@@ -222,7 +224,7 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"
 CSRF_COOKIE_PATH = CONSOLE_PATH
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "runtime.console.errors.csrf_failure"

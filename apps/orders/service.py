@@ -24,6 +24,7 @@ from contracts._base import InvalidMoney, Money, Rejected, new_id
 from contracts.inventory import INVENTORY, QuotedProduct
 from contracts.orders import CONFIRMED, PENDING, OrderLine
 from runtime.calls import resolve
+from runtime.console.overseeing import Overseeing
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
 from runtime.dynconf import value
@@ -110,7 +111,7 @@ class KeyUsedForAnother(Rejected):
     code: ClassVar[str] = "idempotency_key_reused"
 
 
-class Orders(Listening):
+class Orders(Listening, Overseeing):
     """Implements contracts.orders.OrderService, and what customers and operators do with orders."""
 
     domain = "orders"
