@@ -20,8 +20,8 @@ class BadPort(SupervisorError):
     """PORT={port!r} is not a port: say a number from 1 to 65535, or 0 for any that is free."""
 
 
-class BadTopology(SupervisorError):
-    """TOPOLOGY={topology!r} asks for {count} groups of domains, and only one can be run here so far: leave it unset."""
+class NoGateway(SupervisorError):
+    """Several groups of domains need a gateway before them: {reason} Run `make setup`, or leave TOPOLOGY unset."""
 
 
 class PortTaken(SupervisorError):

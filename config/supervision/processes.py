@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from config.supervision.errors import BadTopology
+from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
 from runtime.embedded.state import RunningProcess
 
@@ -31,14 +32,16 @@ class ProcessSpec:
     """
     One process: the domains it hosts and the command that runs it.
 
-    One that ``listens`` is handed a bound socket; ``{fd}`` in its command stands for that socket's number.
+    One with a door is handed two bound sockets: a group's web server, or the gateway in front of all. In a web server's
+    command ``{public}`` and ``{inside}`` stand for their numbers. Limits are in seconds.
     """
 
     name: str
     role: str
     domains: tuple[str, ...]
     command: tuple[str, ...]
-    listens: bool = False
+    door: Literal["group", "front"] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
     stop_limit: float = 10.0
 
 
@@ -67,22 +70,24 @@ class Plan:
     ready_limit: float = 90.0
     step_limit: float = 600.0
 
-
-def plan_for(environ: Mapping[str, str], *, domains: tuple[str, ...], state: Path) -> Plan:
-    """All the domains in one group. Raises BadTopology where TOPOLOGY asks for more."""
-    topology = environ.get("TOPOLOGY", "")
-    if "|" in topology:
-        raise BadTopology(topology=topology, count=topology.count("|") + 1)
-    return Plan(processes=process_specs([domains], state))
+    @property
+    def topology(self) -> Topology:
+        """How the processes share the domains."""
+        return Topology(tuple(dict.fromkeys(spec.domains for spec in self.processes if spec.door != "front")))
 
 
-def process_specs(groups: Sequence[tuple[str, ...]], state: Path) -> tuple[ProcessSpec, ...]:
+def process_specs(groups: Sequence[Group], state: Path) -> tuple[ProcessSpec, ...]:
     """In the order in which they are started. With one group a process is named by its role alone."""
     return tuple(
-        build(role if len(groups) == 1 else f"{role}-{'+'.join(group)}", group, state)
+        build(named(role, group, of=len(groups)), group, state)
         for role, build in (("web", _web), ("worker", _worker), ("relay", _relay))
         for group in groups
     )
+
+
+def named(role: str, group: Group, *, of: int) -> str:
+    """A process's name, or a server's: its role, and where there are several groups, whose it is."""
+    return role if of == 1 else f"{role}-{group_name(group)}"
 
 
 def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
@@ -90,7 +95,7 @@ def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
     # The supervisor holds the socket, so that a request finds somebody listening also while this is started again.
     # The second one is for the inside: metrics.
     command = (*gunicorn, "--bind", "fd://{public}", "--bind", "fd://{inside}", "--no-control-socket")
-    return ProcessSpec(name=name, role="web", domains=domains, command=command, listens=True, stop_limit=12.0)
+    return ProcessSpec(name=name, role="web", domains=domains, command=command, door="group", stop_limit=12.0)
 
 
 def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
@@ -132,7 +137,7 @@ class KeptAlive:
         """Raises OSError."""
         self._started = time.monotonic()
         self.child = Child(
-            [word.format(**self._fds) for word in self.spec.command] if self.spec.listens else self.spec.command,
+            [word.format(**self._fds) for word in self.spec.command] if self.spec.door == "group" else self.spec.command,
             log=self.log,
             env=self._env,
             cwd=PROJECT,
@@ -159,7 +164,7 @@ class KeptAlive:
 
     def ask_to_stop(self) -> None:
         if self.child is not None:
-            self.child.send(signal.SIGTERM)
+            self.child.send(self.spec.stop_signal)
 
     def end(self, *, hurry: Callable[[], bool]) -> None:
         """Wait for the end that was asked for, no longer than the process's own limit; then end its whole group."""
