@@ -1,0 +1,116 @@
+"""
+What was asked and answered, as text: two shops are alike where their transcripts are equal.
+
+An answer is written down with its status, its body in the order of its members, and all headers but those of
+the connection. Headers that every answer wears are left out where they are as usual, and named where they are not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from runtime.http.guard import HEADERS as WORN
+from tests.topologies.appearances import Appearances
+
+_OF_THE_CONNECTION = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+_MADE_FOR_EACH = {
+    "x-request-id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "traceparent": re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01"),
+}
+_USUAL = {name.lower(): value for name, value in WORN.items()}
+_SPAN = re.compile(r"-[0-9a-f]{16}-(?=0[01]\b)")
+_LONGEST_TEXT = 400
+
+
+class Transcript:
+    def __init__(self) -> None:
+        self.appearances = Appearances()
+        self._lines: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+    def title(self, words: str) -> None:
+        self._lines += ["", f"### {words}"]
+
+    def line(self, text: str) -> None:
+        self._lines.append(self.appearances.replace(text))
+
+    def question(self, who: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        self.line("")
+        self.line(f"{who}: {method} {path}")
+        for name, value in headers.items():
+            self.line(f"  {name}: {value}")
+        if body is not None:
+            self.line(f"  {shortened(body.decode(errors='replace'))}")
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.line(str(status))
+        given = {name.lower(): value for name, value in headers.items()}
+        for name in sorted(given.keys() | _USUAL.keys() | _MADE_FOR_EACH.keys()):
+            if (value := _header(name, given.get(name, "(none)"))) is not None:
+                self.line(f"  {name}: {value}")
+        if body:
+            self.line(_indented(_shown(given.get("content-type", ""), body)))
+
+
+def _header(name: str, value: str) -> str | None:
+    """None where there is nothing to say of it."""
+    usual = value == _USUAL.get(name) or (name in _MADE_FOR_EACH and _MADE_FOR_EACH[name].fullmatch(value))
+    if usual or name in _OF_THE_CONNECTION:
+        return None
+    if name in {"ratelimit", "retry-after"}:
+        # How many seconds are left.
+        return re.sub(r"(?<=;t=)\d+|^\d{2,}$", "<seconds>", value)
+    return _SPAN.sub("-<span>-", value)
+
+
+def _shown(media_type: str, body: bytes) -> str:
+    if "json" in media_type:
+        plain = _told_once(json.loads(body))
+        return shortened(json.dumps(plain, indent=2, ensure_ascii=False), at=100_000)
+    return shortened(body.decode(errors="replace"))
+
+
+def _told_once(value: Any) -> Any:
+    """How often one looked again depends on the clock: tries with the same outcome are one, and not counted."""
+    match value:
+        case {"action": _, "outcome": _}:
+            return value
+        case dict():
+            return {name: _told_once(member) for name, member in value.items()}
+        case [{"action": _, "outcome": _}, *_]:
+            kept = [value[0]]
+            for attempt in value[1:]:
+                if (attempt["action"], attempt["outcome"]) != (kept[-1]["action"], kept[-1]["outcome"]):
+                    kept.append(attempt)
+            return kept
+        case list():
+            return [_told_once(member) for member in value]
+        case str():
+            return re.sub(r", \d+ tries\b", "", value)
+        case _:
+            return value
+
+
+def shortened(text: str, *, at: int = _LONGEST_TEXT) -> str:
+    """A long text is told by its size and its digest."""
+    if len(text) <= at:
+        return text
+    return f"({len(text):,} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()[:24]})"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def difference(one: str, other: str, *, names: tuple[str, str]) -> str:
+    """As ``diff -u`` writes it; empty where they are equal."""
+    lines = difflib.unified_diff(one.splitlines(), other.splitlines(), *names, lineterm="", n=12)
+    return "\n".join(lines)
