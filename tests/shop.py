@@ -205,9 +205,10 @@ def wait_until(condition: Callable[[], Any], *, limit: float) -> None:
         time.sleep(0.05)
 
 
-def running(**environ: str) -> Iterator[Shop]:
+def running(*, root: Path = ROOT, **environ: str) -> Iterator[Shop]:
+    """``root``: the tree whose code runs."""
     folder = Path(tempfile.mkdtemp(prefix="mitosis-journey-"))
-    shop = Shop(folder, **environ)
+    shop = Shop(folder, root=root, **environ)
     try:
         shop.start()
         yield shop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 from config.gateway import describe
@@ -19,8 +20,9 @@ NAME = "gateway"
 
 def gateway_spec(topology: Topology, state: Path) -> ProcessSpec:
     """Raises NoGateway where there is no HAProxy."""
+    folder = state / NAME
     try:
-        command = program.command(_folder(state) / MAIN_FILE)
+        command = program.command(folder / MAIN_FILE)
     except program.HaproxyMissing as error:
         raise NoGateway(reason=str(error)) from error
     return ProcessSpec(
@@ -28,28 +30,21 @@ def gateway_spec(topology: Topology, state: Path) -> ProcessSpec:
         role=NAME,
         domains=topology.domains,
         command=command,
+        door="front",
+        prepare=partial(_write, topology, folder),
+        # A configuration may read any variable.
+        told=program.environment(),
         # What it has begun it ends; whoever merely keeps a connection is not waited for.
         stop_signal=signal.SIGUSR1,
         stop_limit=2.0,
     )
 
 
-def write_gateway(topology: Topology, doors: Doors, *, state: Path) -> None:
+def _write(topology: Topology, folder: Path, doors: Doors) -> None:
     """HAProxy's files, with the doors as they are. Raises BadSite, StateUnusable."""
     groups = [
         Group(domains=group, servers=(Server(host=HOST, port=doors.port(group, "public")),))
         for group in topology.groups
     ]
     fds = doors.fds(NAME)
-    program.write(
-        describe(bind=f"fd@{fds['public']}", groups=groups, folder=_folder(state), metrics=f"fd@{fds['inside']}")
-    )
-
-
-def told_to_gateway() -> dict[str, str]:
-    """Nothing of ours: a configuration may read any variable."""
-    return program.environment()
-
-
-def _folder(state: Path) -> Path:
-    return state / "gateway"
+    program.write(describe(bind=f"fd@{fds['public']}", groups=groups, folder=folder, metrics=f"fd@{fds['inside']}"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from config.supervision.doors import Doors
 from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
 from runtime.embedded.state import RunningProcess
@@ -33,7 +34,8 @@ class ProcessSpec:
     One process: the domains it hosts and the command that runs it.
 
     One with a door is handed two bound sockets: a group's web server, or the gateway in front of all. In a web server's
-    command ``{public}`` and ``{inside}`` stand for their numbers. Limits are in seconds.
+    command ``{public}`` and ``{inside}`` stand for their numbers. ``prepare`` is called once, before the first start.
+    One that is ``told`` something is told nothing else. Limits are in seconds.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ProcessSpec:
     domains: tuple[str, ...]
     command: tuple[str, ...]
     door: Literal["group", "front"] | None = None
+    prepare: Callable[[Doors], None] | None = None
+    told: Mapping[str, str] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_limit: float = 10.0
 
@@ -137,7 +141,9 @@ class KeptAlive:
         """Raises OSError."""
         self._started = time.monotonic()
         self.child = Child(
-            [word.format(**self._fds) for word in self.spec.command] if self.spec.door == "group" else self.spec.command,
+            [word.format(**self._fds) for word in self.spec.command]
+            if self.spec.door == "group"
+            else self.spec.command,
             log=self.log,
             env=self._env,
             cwd=PROJECT,

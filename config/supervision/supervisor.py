@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from config.environment import Environment
-from config.supervision.doors import HOST, Doors
+from config.supervision.doors import Doors
 from config.supervision.errors import AlreadyRunning, Interrupted, NotReady, StartFailed
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
@@ -65,7 +65,7 @@ class Supervisor:
         """Everything runs and is ready when this returns."""
         try:
             self._become_owner()
-            self._doors.open(self.plan.processes, port=self._environ.get("PORT") or "8000")
+            self._open_doors()
             login = self.login = operator_login(self.state, self._environ)
             if self._servers.titles:
                 self._say(f"Starting {' and '.join(self._servers.titles)}.")
@@ -89,6 +89,11 @@ class Supervisor:
         self._owns = True
         clear_leftovers(self.state, self._say)
 
+    def _open_doors(self) -> None:
+        webs = {spec.name: spec.domains for spec in self.plan.processes if spec.door == "group"}
+        front = next((spec.name for spec in self.plan.processes if spec.door == "front"), None)
+        self._doors.open(front=front, webs=webs, port=self._environ.get("PORT") or "8000")
+
     def _prepare(self, step: Step, login: OperatorLogin) -> None:
         self._say(f"Running {step.name}.")
         operator = {"OPERATOR_EMAIL": login.email, "OPERATOR_PASSWORD": login.password}
@@ -105,8 +110,8 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         for spec in self.plan.processes:
-            if spec.door == "front":
-                write_gateway(self.plan.topology, self._doors, state=self.state)
+            if spec.prepare is not None:
+                spec.prepare(self._doors)
             kept = KeptAlive(
                 spec, env=self._environment_of(spec), log=self.logs / f"{spec.name}.log", fds=self._doors.fds(spec.name)
             )
@@ -115,8 +120,8 @@ class Supervisor:
         self._write_down()
 
     def _environment_of(self, spec: ProcessSpec) -> dict[str, str]:
-        if spec.door == "front":
-            return {**told_to_gateway(), MARK: str(self.state)}
+        if spec.told is not None:
+            return {**spec.told, MARK: str(self.state)}
         settings, given = self._servers.settings(), self._servers.environment_to_prepare()
         return {**told_to_serve(spec, given=given, settings=settings, doors=self._doors), MARK: str(self.state)}
 
@@ -189,7 +194,7 @@ class Supervisor:
         if self._settings is None:
             return
         processes = [*self._servers.entries(), *filter(None, (kept.entry() for kept in self._kept))]
-        doors, front = self._doors, self._front
+        doors = self._doors
         run: RunFile = {
             "http": self.url,
             "databases": {domain: url for domain, url in self._settings.databases.items() if url},
@@ -208,8 +213,12 @@ class Supervisor:
             "state": self._phase,
             "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid())},
         }
-        if front is not None:
-            run["metrics"] = f"{doors.url(front.domains, 'inside')}/metrics"
+        for spec in self.plan.processes:
+            if spec.door == "front":
+                run["gateway"] = {"http": self.url, "metrics": doors.figures(spec.name)}
+            elif spec.door == "group" and ("metrics" not in run or "orders" in spec.domains):
+                # Each group has figures of its own: these are of whoever takes the orders.
+                run["metrics"] = doors.figures(spec.name)
         write_run(self.state, run)
 
     # --- Stop -------------------------------------------------------------------------------------------------------
