@@ -12,10 +12,11 @@ _CHANGING = re.compile(
             r"(?P<id>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)",
             # The zone stays. A time of no microseconds is written without them.
             r"(?P<time>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)",
-            r"(?P<cursor>(?<=cursor=)[^&\"\s]+)",
+            # Its place in the list. What follows is when it was made, in seconds, and a signature.
+            r"(?<=cursor=)(?P<cursor>[\w.-]+)(?:%3A[\w-]+){2}",
             r"(?P<trace>\b[0-9a-f]{32}\b)",
-            # Refresh tokens, key ids, moduli.
-            r"(?P<secret>[A-Za-z0-9_-]{40,})",
+            # Refresh tokens, key ids, moduli; a traceparent is none.
+            r"(?<![\w-])(?!00-[0-9a-f]{32}-)(?P<secret>[\w-]{40,})",
         )
     )
 )
@@ -37,4 +38,4 @@ class Appearances:
     def _named(self, found: re.Match[str]) -> str:
         kind = found.lastgroup or ""
         seen = self._seen[kind]
-        return f"<{kind} {seen.setdefault(found[0], len(seen) + 1)}>"
+        return f"<{kind} {seen.setdefault(found[kind], len(seen) + 1)}>"

@@ -89,7 +89,7 @@ def nowhere(player: Player) -> None:
     """What is nobody's, or not for people: the same answer, whoever would have had it."""
     for path in ("/", "/nothing", "/api", "/api/nothing", "/api/orders/", "/api/Orders", "/metrics", "/health/x"):
         player.ask("ada", "GET", path)
-    for path in ("/internal", "/internal/contracts/users/get", "/internal/config", "/api/users/../../internal"):
+    for path in ("/internal", "/internal/contracts/users/get", "/internal/config"):
         player.ask("ada", "POST", path, {"user_id": "x"})
     player.ask("ada", "GET", "/api/orders/00000000-0000-7000-8000-000000000000/nothing")
     player.ask("ada", "OPTIONS", "/api/orders", origin="https://elsewhere.example")

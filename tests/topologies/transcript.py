@@ -32,7 +32,7 @@ _USUAL = {
     "x-frame-options": "DENY",
 }
 _SPAN = re.compile(r"-[0-9a-f]{16}-(?=0[01]\b)")
-_LONGEST_TEXT = 400
+_LONGEST_QUESTION, _LONGEST_BODY = 400, 8_000
 
 
 class Transcript:
@@ -58,7 +58,7 @@ class Transcript:
         for name, value in headers.items():
             self.line(f"  {name}: {value}")
         if body is not None:
-            self.line(f"  {shortened(body.decode(errors='replace'))}")
+            self.line(f"  {shortened(body.decode(errors='replace'), at=_LONGEST_QUESTION)}")
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.line(str(status))
@@ -69,7 +69,8 @@ class Transcript:
             if (value := _header(name, given.get(name, "(none)"))) is not None:
                 self.line(f"  {name}: {value}")
         if body:
-            self.line(_indented(_shown(given.get("content-type", ""), body)))
+            text = self.appearances.replace(_shown(given.get("content-type", ""), body))
+            self._lines.append(_indented(shortened(text, at=_LONGEST_BODY)))
 
 
 def _header(name: str, value: str) -> str | None:
@@ -86,8 +87,8 @@ def _header(name: str, value: str) -> str | None:
 def _shown(media_type: str, body: bytes) -> str:
     if "json" in media_type:
         plain = _told_once(json.loads(body))
-        return shortened(json.dumps(plain, indent=2, ensure_ascii=False), at=8_000)
-    return shortened(body.decode(errors="replace"))
+        return json.dumps(plain, indent=2, ensure_ascii=False)
+    return body.decode(errors="replace")
 
 
 def _told_once(value: Any) -> Any:
@@ -111,7 +112,7 @@ def _told_once(value: Any) -> Any:
             return value
 
 
-def shortened(text: str, *, at: int = _LONGEST_TEXT) -> str:
+def shortened(text: str, *, at: int) -> str:
     """A long text is told by its size and its digest."""
     if len(text) <= at:
         return text
