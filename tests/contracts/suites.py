@@ -22,6 +22,9 @@ from tests.trade import Trade
 type Suite = Callable[[Asked], None]
 
 NOBODY = UUID(int=0)
+IDS = [UUID(int=number) for number in range(1, 10)]
+"""Of orders. Lists are in the order of keys, and keys are made of these."""
+
 PASSWORD = "a password for the suite"
 
 
@@ -78,7 +81,7 @@ def inventory(trade: Trade) -> Suite:
 
 
 def _inventory(asked: Asked) -> None:
-    one, other, third, late, leased = (uuid4() for _ in range(5))
+    one, other, third, late, leased = IDS[:5]
 
     def reserve(order_id: UUID, *lines: tuple[str, int], key: str = "reserve") -> None:
         wanted = [Line(sku=sku, quantity=units) for sku, units in lines]
@@ -129,7 +132,7 @@ def payments(trade: Trade) -> Suite:
 
 
 def _payments(user_id: UUID, asked: Asked) -> None:
-    good, declined, poor, later, failing, silent, held, late = (uuid4() for _ in range(8))
+    good, declined, poor, later, failing, silent, held, late = IDS[:8]
 
     def charge(order_id: UUID, method: str, *, capture: bool = True) -> None:
         words = {"key": f"{order_id}:charge", "order_id": order_id, "user_id": user_id, "method": method}
@@ -175,7 +178,7 @@ def _refunds(asked: Asked, order_id: UUID) -> None:
 
 
 def _looked_at(asked: Asked, order_id: UUID) -> None:
-    lease = uuid4()
+    lease = IDS[8]
     with call(lease=Lease(id=lease, epoch=2)):
         asked.ask("void", key=f"{lease}:charge", order_id=lease)
     with call(lease=Lease(id=lease, epoch=1)):

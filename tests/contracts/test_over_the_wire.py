@@ -16,6 +16,7 @@ from runtime.calls.local import LocalClient
 from runtime.calls.remote import RemoteClient
 from runtime.calls.routing import _client, protocol_of
 from runtime.calls.signatures import methods_of
+from runtime.telemetry.tracing import continue_or_start, working_on
 from tests.contracts import suites
 from tests.contracts.asked import Asked
 from tests.emptying import empty_databases
@@ -73,7 +74,9 @@ def test_a_contract_is_kept_alike_here_and_over_the_wire(domain, ways, committed
         client = resolved(ref)
         assert type(client) is kinds[way]
         asked[way] = Asked(client)
-        suite(asked[way])
+        # As every caller has one; without, each request over the wire begins one of its own.
+        with working_on(trace=continue_or_start(None), request_id="suite"):
+            suite(asked[way])
 
     assert asked["here"].outcomes == outcomes
     assert asked["elsewhere"].told == asked["here"].told
