@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ _USUAL = {
     "x-frame-options": "DENY",
 }
 _SPAN = re.compile(r"-[0-9a-f]{16}-(?=0[01]\b)")
+_TRY = ("action", "outcome")
 _LONGEST_QUESTION, _LONGEST_BODY = 400, 8_000
 
 
@@ -86,26 +88,28 @@ def _header(name: str, value: str) -> str | None:
 
 def _shown(media_type: str, body: bytes) -> str:
     if "json" in media_type:
-        plain = _told_once(json.loads(body))
+        plain = _of_one_clock(json.loads(body))
         return json.dumps(plain, indent=2, ensure_ascii=False)
     return body.decode(errors="replace")
 
 
-def _told_once(value: Any) -> Any:
-    """How often one looked again depends on the clock: tries with the same outcome are one, and not counted."""
+def _of_one_clock(value: Any) -> Any:
+    """
+    What depends on how fast a clock runs is put aside. How often one looked again: tries with the same outcome are one,
+    and are not counted. And what came first where two clocks, or two who work at the same time, tell of it: a timeline
+    is compared by who tells.
+    """
     match value:
-        case {"action": _, "outcome": _}:
-            return value
         case dict():
-            return {name: _told_once(member) for name, member in value.items()}
+            return {name: _of_one_clock(member) for name, member in value.items()}
         case [{"action": _, "outcome": _}, *_]:
-            kept = [value[0]]
-            for attempt in value[1:]:
-                if (attempt["action"], attempt["outcome"]) != (kept[-1]["action"], kept[-1]["outcome"]):
-                    kept.append(attempt)
-            return kept
+            pairs = itertools.pairwise([{}, *value])
+            return [after for before, after in pairs if any(before.get(name, ...) != after[name] for name in _TRY)]
+        case [{"at": _, "source": _, "kind": _}, *_]:
+            by_teller = sorted(value, key=lambda moment: (moment["source"], moment["kind"].partition(".")[0]))
+            return [_of_one_clock(moment) for moment in by_teller]
         case list():
-            return [_told_once(member) for member in value]
+            return [_of_one_clock(member) for member in value]
         case str():
             return re.sub(r", \d+ tries\b", "", value)
         case _:
