@@ -73,8 +73,12 @@ def _origin(site: Site) -> Iterator[str]:
     if site.trusted_proxies:
         ours = f"{{ src {' '.join(site.trusted_proxies)} }}"
         yield f"http-request set-var(txn.proto) req.hdr(x-forwarded-proto,-1),lower if {ours}"
+        readable = ""
         for position in range(1, _PROXIES + 1):
-            yield f"http-request set-src req.hdr_ip(x-forwarded-for,-{position}) if {ours}"
+            address = f"req.hdr_ip(x-forwarded-for,-{position})"
+            # Left of what is no address stands nothing that could be believed.
+            yield f"http-request set-src {address} if {ours}{readable}"
+            readable += f" {{ {address} -m found }}"
     yield "http-request set-var(txn.now) date"
     yield "http-request set-var(txn.at) date,utime('%Y-%m-%dT%H:%M:%S+00:00')"
 

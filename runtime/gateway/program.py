@@ -42,8 +42,10 @@ def haproxy() -> Path:
 
 def check(site: Site) -> None:
     """Ask HAProxy what it thinks, in a folder of the question's own. Raises ConfigurationRefused, HaproxyMissing."""
+    # A socket that HAProxy will be handed is not there yet. To ask binds none.
+    asked_about = replace(site, bind="127.0.0.1:8000") if site.bind.startswith("fd@") else site
     with tempfile.TemporaryDirectory(prefix="mitosis-gateway-") as folder:
-        main = write(replace(site, folder=Path(folder)))
+        main = write(replace(asked_about, folder=Path(folder)))
         asked = [str(haproxy()), "-c", "-f", str(main)]
         said = subprocess.run(asked, capture_output=True, text=True, check=False, env=environment())  # noqa: S603
     if said.returncode != 0:

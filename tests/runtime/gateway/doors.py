@@ -85,16 +85,22 @@ class Backend:
 
 
 class Door:
-    """A running gateway."""
+    """A running gateway; with ``held`` on a socket that somebody else holds, and then its bind is not looked at."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.port = int(site.bind.rpartition(":")[2])
+    def __init__(self, site: Site, *, held: socket.socket | None = None) -> None:
+        self.site = replace(site, bind=f"fd@{held.fileno()}") if held else site
+        self.port = held.getsockname()[1] if held else int(site.bind.rpartition(":")[2])
         self.log_file = site.folder / "gateway.log"
-        program.check(site)
-        main = program.write(site)
         self.started = time.monotonic()
-        self.child = Child(program.command(main), log=self.log_file, env=program.environment(), cwd=site.folder)
+        self._held = held
+        program.check(self.site)
+        self.start()
+
+    def start(self) -> None:
+        main, fds = program.write(self.site), (self._held.fileno(),) if self._held else ()
+        self.child = Child(
+            program.command(main), log=self.log_file, env=program.environment(), cwd=main.parent, pass_fds=fds
+        )
         wait_until(lambda: self.child.exited() or self.answers())
         assert not self.child.exited(), self.child.said()
 

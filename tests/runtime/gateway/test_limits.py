@@ -100,6 +100,15 @@ def test_what_a_client_writes_left_of_our_proxies_is_not_looked_at(limited, peop
     assert {dict(request["headers"])["x-forwarded-for"] for request in people.arrived} == {address}
 
 
+@pytest.mark.parametrize("told", ["{}, garbage", "{}, 10.0.0.7, garbage", "{}, unix:"])
+def test_left_of_what_is_no_address_nothing_is_believed(limited, people, address, told):
+    people.forget()
+    limited.send("GET", "/health/live", [("X-Forwarded-For", told.format(address))])
+    limited.send("GET", "/api/people/webhooks", [("X-Forwarded-For", told.format(address))])
+
+    assert dict(people.only()["headers"])["x-forwarded-for"] == "127.0.0.1"
+
+
 def test_a_bad_token_and_an_unknown_address_are_counted_as_nobody(limited, address):
     bad = ("Authorization", "Bearer x.y.z")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -131,3 +132,23 @@ def test_asked_to_end_it_answers_what_it_has_begun(own, people):
 
     assert [answer.status for answer in answers] == [200]
     wait_until(own.child.exited)
+
+
+def test_no_request_is_lost_when_it_is_ended_and_started_again_on_a_socket_that_is_held(folder, groups, keys, started):
+    """As the supervisor does it: who comes between the two waits in the socket's queue."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as held:
+        door: Door = started(Door, site_of(folder / "held", groups, keys), held=held)
+        door.await_ready()
+        clients = Clients(door.port)
+        with clients.asking():
+            for _ in range(3):
+                clients.await_more(50)
+                door.child.send(signal.SIGUSR1)
+                wait_until(door.child.exited, limit=30)
+                door.child.kill()
+                door.start()
+            clients.await_more(50)
+        door.stop()
+
+    assert set(clients.outcomes) == {"200"}
+    assert clients.outcomes["200"] >= 200
