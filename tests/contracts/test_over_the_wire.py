@@ -12,6 +12,7 @@ from contracts.orders import ORDERS
 from contracts.payments import PAYMENTS
 from contracts.users import USERS
 from runtime.calls import resolve
+from runtime.calls.guards import forget
 from runtime.calls.local import LocalClient
 from runtime.calls.remote import RemoteClient
 from runtime.calls.routing import _client, protocol_of
@@ -35,14 +36,16 @@ CONTRACTS = {
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """gunicorn, with all four domains on the databases of these tests."""
-    process = Process(tmp_path_factory.mktemp("host"), DJANGO_SETTINGS_MODULE="config.settings", PROVIDER_TIMEOUT="1s")
+    process = Process(
+        tmp_path_factory.mktemp("host"), DJANGO_SETTINGS_MODULE="tests.contracts.host_settings", PROVIDER_TIMEOUT="1s"
+    )
     yield process
     process.kill()
 
 
 @pytest.fixture
 def ways(settings, host: Process) -> Iterator[dict[str, Callable[[Any], Any]]]:
-    """``resolve`` as whoever hosts all domains has it, and as whoever hosts none."""
+    """``resolve`` as whoever hosts the domain has it, and as whoever hosts the other three."""
     hosted = settings.HOSTED_DOMAINS
     settings.PROVIDER_TIMEOUT = 1.0
 
@@ -52,14 +55,16 @@ def ways(settings, host: Process) -> Iterator[dict[str, Callable[[Any], Any]]]:
         return resolve(ref)
 
     def elsewhere(ref: Any) -> Any:
-        settings.HOSTED_DOMAINS = ()
-        settings.SERVICE_URLS = dict.fromkeys(CONTRACTS, f"http://127.0.0.1:{host.port}")
+        settings.HOSTED_DOMAINS = tuple(domain for domain in hosted if domain != ref.domain)
+        settings.SERVICE_URLS = {ref.domain: f"http://127.0.0.1:{host.port}"}
         _client.cache_clear()
+        forget()
         return resolve(ref)
 
     here(USERS)
     yield {"here": here, "elsewhere": elsewhere}
     _client.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize("domain", CONTRACTS)
