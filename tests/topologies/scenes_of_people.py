@@ -11,6 +11,8 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import RSAAlgorithm
 
 from runtime.embedded.state import secrets
 from tests.shop import PASSWORD
@@ -115,9 +117,10 @@ def _forgeries(player: Player) -> dict[str, str]:
 
 
 def _hs256(player: Player, header: dict[str, Any], claims: dict[str, Any]) -> str:
-    keys = player.ask(NOBODY, "GET", "/.well-known/jwks.json").body["keys"]
+    (key,) = player.ask(NOBODY, "GET", "/.well-known/jwks.json").body["keys"]
+    public = RSAAlgorithm.from_jwk(key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     unsigned = f"{_packed({**header, 'alg': 'HS256'})}.{_packed(claims)}"
-    made = hmac.new(json.dumps(keys[0]).encode(), unsigned.encode(), hashlib.sha256).digest()
+    made = hmac.new(public, unsigned.encode(), hashlib.sha256).digest()
     return f"{unsigned}.{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
 
 
