@@ -24,7 +24,11 @@ GIVEN = {
     "OPERATOR_EMAIL": "me@example.com",
     "OPERATOR_PASSWORD": "h",
     "TOPOLOGY": "users,orders|inventory,payments",
-    "DATABASE_URL": "postgresql://administrator:i@db.example/shop",
+    # As the embedded servers are told of, to whoever prepares them.
+    **{
+        f"{domain}DATABASE_URL": "postgresql://administrator:i@db.example/shop"
+        for domain in ("", "USERS_", "ORDERS_", "INVENTORY_", "PAYMENTS_")
+    },
     "ALLOWED_HOSTS": "shop.example",
     "TRUSTED_PROXIES": "10.0.0.0/8",
     "RATE_LIMIT_ANONYMOUS": "7/1m",
