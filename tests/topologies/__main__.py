@@ -7,6 +7,7 @@ another shop, or a leak goes unnoticed.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -36,7 +37,10 @@ def main(words: Sequence[str]) -> int:
 def _played(name: str, topology: Topology) -> Played:
     with Progress(console=CONSOLE, transient=True) as progress:
         progress.add_task(name, total=None)
-        return played_on(standing(topology))
+        try:
+            return played_on(standing(topology))
+        except AssertionError as error:  # it does not start: one more difference, and the others have their turn
+            return Played(text=f"It did not start: {error}\n", starting=math.nan, playing=math.nan)
 
 
 # --- Topologies -----------------------------------------------------------------------------------------------------
