@@ -7,9 +7,12 @@ Ids, times, tokens and cursors are compared by their order of appearance. These 
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from config.topology import Topology
+from runtime.gateway.program import HaproxyMissing, haproxy
 from tests.topologies.partition import standing
 from tests.topologies.play import played_on
 from tests.topologies.transcript import difference
@@ -25,6 +28,17 @@ MOST_DIFFERENT = {
 
 
 @pytest.fixture(scope="module")
+def gateway() -> None:
+    """Several groups need one before them."""
+    try:
+        haproxy()
+    except HaproxyMissing as missing:
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"{missing} REQUIRE_ALL=1 says that there has to be one.")
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
 def monolith() -> str:
     return played_on(standing(Topology.single())).text
 
@@ -35,6 +49,7 @@ def test_the_monolith_ends_every_scene_and_comes_to_rest(monolith: str) -> None:
     assert "### Guarantees\nexit 0\n" in monolith
 
 
+@pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("topology", MOST_DIFFERENT)
 def test_a_shop_in_several_processes_is_the_same_shop(topology: str, monolith: str) -> None:
     played = played_on(standing(Topology.parse(topology)))
