@@ -2,7 +2,8 @@
 How often one client may ask: the one place that counts requests.
 
 Somebody who is not signed in (or whose token is bad) is counted by address, ``limits.anonymous``; a signed-in user by
-id, ``limits.user``; whoever works for the shop, and services, are not counted. Headers as in
+id, ``limits.user``, where the request leads somewhere: a gateway answers by itself what does not, and cannot count it
+for the processes behind. Whoever works for the shop, and services, are not counted. Headers as in
 draft-ietf-httpapi-ratelimit-headers-10.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import is_valid_path
 
 from runtime.dynconf import value
 from runtime.http.addresses import client_network
@@ -56,7 +58,7 @@ def _count(request: HttpRequest) -> tuple[str, Count] | None:
     caller = caller_of(request)
     if caller is None:
         name, who, text = "anonymous", client_network(request), _anonymous()
-    elif caller.kind == "service" or caller.is_staff:
+    elif caller.kind == "service" or caller.is_staff or _leads_nowhere(request):
         return None
     else:
         name, who, text = "user", caller.id, value("limits.user")
@@ -67,6 +69,10 @@ def _count(request: HttpRequest) -> tuple[str, Count] | None:
 def _anonymous() -> str:
     """What the environment has off is counted by whoever stands in front; one place counts, whatever is changed."""
     return "off" if settings.RATE_LIMIT_ANONYMOUS == "off" else str(value("limits.anonymous"))
+
+
+def _leads_nowhere(request: HttpRequest) -> bool:
+    return not is_valid_path(request.path_info, getattr(request, "urlconf", None))
 
 
 def _is_exempt(path: str) -> bool:

@@ -55,6 +55,14 @@ def test_addresses_that_are_not_there_are_counted_too(client):
     assert ask(client, 4, "/no/such/thing") == [404, 404, 404, 429]
 
 
+def test_addresses_that_are_not_there_are_not_counted_for_whoever_is_signed_in(client, signed_in):
+    ada = signed_in("customer")
+
+    assert ask(client, 10, "/no/such/thing", headers=ada) == [404] * 10
+    assert "RateLimit" not in client.get("/no/such/thing", headers=ada)
+    assert ask(client, 6, headers=ada) == [200] * 5 + [429]
+
+
 def test_another_address_has_its_own_count(client):
     ask(client, 4)
 
