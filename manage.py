@@ -10,8 +10,12 @@ from django.db.utils import OperationalError
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from config.values import BadSetting
+
     try:
         execute_from_command_line(sys.argv)
+    except BadSetting as error:
+        sys.exit(str(error))
     except OperationalError as error:
         from config.environment import ENVIRONMENT
 

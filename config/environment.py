@@ -11,29 +11,20 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from apps.payments.stripe_answers import NOT_HUNDREDTHS
+from config import values
 from config.mail import BadMailUrl, MailSettings, mail_settings
 from config.services import BadServiceUrl, service_urls
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
+from config.topology import DOMAINS, BadTopology, Topology
+from config.values import BadSetting
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
-from runtime.embedded.state import read_run, secrets, state_dir
-from runtime.http.counters import BadLimit, parse_limit
+from runtime.embedded.state import MARK, read_run, secrets, state_dir
 
-DOMAINS = ("users", "inventory", "payments", "orders")
-"""In the order in which they may be set up; orders calls the other three."""
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-class BadSetting(ValueError):
-    """A setting in the environment cannot be used."""
-
-    def __init__(self, name: str, value: object, wanted: str) -> None:
-        super().__init__(f"{name}={value!r} cannot be used: {wanted}.")
+__all__ = ["DOMAINS", "ENVIRONMENT", "BadSetting", "Environment", "asked_for", "django_database", "read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +34,7 @@ class Environment:
     state_dir: Path
     debug: bool
     allowed_hosts: tuple[str, ...]
+    topology: Topology
     hosted_domains: tuple[str, ...]
     discovery: str
     service_urls: Mapping[str, str]
@@ -53,6 +45,7 @@ class Environment:
     cache_url: str | None
     secret_key: str
     jwt_signing_key: str | None
+    jwks_url: str | None
     service_key: str
     webhook_secret: str
     webhook_url: str
@@ -84,55 +77,92 @@ class Environment:
 def read(environ: Mapping[str, str]) -> Environment:
     """Raises BadSetting."""
     folder = state_dir(environ)
-    run: Mapping[str, Any] = read_run(folder) or {}
-    own = _own_secrets(environ, folder)
-    secret_key = own["SECRET_KEY"]
-    hosted, provider = _domains(environ), _choice(environ, "PAYMENT_PROVIDER", ("sandbox", "stripe"))
-    databases = {domain: _runtime_url(environ, run, domain, secret_key) for domain in DOMAINS}
-    admins = {domain: _admin_url(environ, domain) for domain in DOMAINS}
+    # A supervised process is told all that it may know; run.json has everybody's.
+    run: Mapping[str, Any] = {} if environ.get(MARK) else read_run(folder) or {}
+    keys = _keys(environ, folder)
+    hosted = _domains(environ)
     return Environment(
         state_dir=folder,
-        debug=_flag(environ, "DEBUG"),
-        allowed_hosts=_words(environ, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         hosted_domains=hosted,
-        discovery=_choice(environ, "DISCOVERY", ("static",)),
-        service_urls=_service_urls(environ),
-        databases=databases,
-        owner_databases={
-            domain: (url := admins[domain] or databases[domain]) and role_url(url, f"{domain}_owner", secret_key)
-            for domain in DOMAINS
-        },
-        admin_databases=admins,
-        broker_url=_server(environ, "BROKER_URL", ("redis", "rediss", "amqp", "amqps")) or run.get("broker"),
-        cache_url=_server(environ, "CACHE_URL", ("redis", "rediss")) or run.get("cache"),
-        secret_key=secret_key,
-        jwt_signing_key=own.get("JWT_SIGNING_KEY"),
-        service_key=own["SERVICE_KEY"],
-        webhook_secret=own["SANDBOX_WEBHOOK_SECRET"],
+        topology=_topology(environ, run, hosted),
+        discovery=values.choice(environ, "DISCOVERY", ("static",)),
+        service_urls=_service_urls(environ, run),
+        **keys,
+        **_data(environ, run, keys["secret_key"]),
+        **_shop(environ, hosted),
+        **_events(environ),
+        **_http(environ, run),
         webhook_url=_webhook_url(environ, run),
-        payment_provider=provider,
-        stripe=_stripe(environ, in_use=provider == "stripe" and "payments" in hosted),
-        shop_currency=_currency(environ),
-        payment_capture=_choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
-        order_budget=_duration(environ, "ORDER_BUDGET", "3s"),
-        saga_patience=_duration(environ, "SAGA_PATIENCE", "1h"),
-        provider_timeout=_duration(environ, "PROVIDER_TIMEOUT", "10s"),
-        rate_limit_anonymous=_limit(environ, "RATE_LIMIT_ANONYMOUS", "100/15m"),
-        rate_limit_user=_limit(environ, "RATE_LIMIT_USER", "600/1m"),
-        trusted_proxies=_networks(environ, "TRUSTED_PROXIES"),
-        publish_all=_flag(environ, "PUBLISH_ALL"),
-        event_attempts=_whole(environ, "EVENT_ATTEMPTS", 6),
-        event_retention=_duration(environ, "EVENT_RETENTION", "14d"),
-        log_format=_choice(environ, "LOG_FORMAT", ("console", "json")),
-        web_threads=_whole(environ, "WEB_THREADS", 8),
-        inside_port=_port(environ, "INSIDE_PORT", "0") or None,
-        public_url=_public_url(environ, run),
         mail=_mail(environ, folder),
         mail_from=_mail_from(environ),
+        log_format=values.choice(environ, "LOG_FORMAT", ("console", "json")),
     )
 
 
-# --- One kind of value each -----------------------------------------------------------------------------------------
+# --- Some fields of Environment each --------------------------------------------------------------------------------
+
+
+def _keys(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    own = _own_secrets(environ, folder)
+    return {
+        "secret_key": own["SECRET_KEY"],
+        "jwt_signing_key": own.get("JWT_SIGNING_KEY"),
+        "jwks_url": _address(environ, "JWKS_URL", "https://shop.example/.well-known/jwks.json"),
+        "service_key": own["SERVICE_KEY"],
+        "webhook_secret": own["SANDBOX_WEBHOOK_SECRET"],
+    }
+
+
+def _data(environ: Mapping[str, str], run: Mapping[str, Any], secret_key: str) -> dict[str, Any]:
+    databases = {domain: _runtime_url(environ, run, domain, secret_key) for domain in DOMAINS}
+    admins = {domain: _admin_url(environ, domain) for domain in DOMAINS}
+    return {
+        "databases": databases,
+        "owner_databases": {
+            domain: (url := admins[domain] or databases[domain]) and role_url(url, f"{domain}_owner", secret_key)
+            for domain in DOMAINS
+        },
+        "admin_databases": admins,
+        "broker_url": values.server(environ, "BROKER_URL", ("redis", "rediss", "amqp", "amqps")) or run.get("broker"),
+        "cache_url": values.server(environ, "CACHE_URL", ("redis", "rediss")) or run.get("cache"),
+    }
+
+
+def _shop(environ: Mapping[str, str], hosted: tuple[str, ...]) -> dict[str, Any]:
+    provider = values.choice(environ, "PAYMENT_PROVIDER", ("sandbox", "stripe"))
+    return {
+        "payment_provider": provider,
+        "stripe": _stripe(environ, in_use=provider == "stripe" and "payments" in hosted),
+        "shop_currency": _currency(environ),
+        "payment_capture": values.choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
+        "order_budget": values.duration(environ, "ORDER_BUDGET", "3s"),
+        "saga_patience": values.duration(environ, "SAGA_PATIENCE", "1h"),
+        "provider_timeout": values.duration(environ, "PROVIDER_TIMEOUT", "10s"),
+    }
+
+
+def _events(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "publish_all": values.flag(environ, "PUBLISH_ALL"),
+        "event_attempts": values.whole(environ, "EVENT_ATTEMPTS", 6),
+        "event_retention": values.duration(environ, "EVENT_RETENTION", "14d"),
+    }
+
+
+def _http(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "debug": values.flag(environ, "DEBUG"),
+        "allowed_hosts": values.words(environ, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        "rate_limit_anonymous": values.limit(environ, "RATE_LIMIT_ANONYMOUS", "100/15m"),
+        "rate_limit_user": values.limit(environ, "RATE_LIMIT_USER", "600/1m"),
+        "trusted_proxies": values.networks(environ, "TRUSTED_PROXIES"),
+        "web_threads": values.whole(environ, "WEB_THREADS", 8),
+        "inside_port": values.port(environ, "INSIDE_PORT", "0") or None,
+        "public_url": _public_url(environ, run),
+    }
+
+
+# --- What takes more than a kind of value ---------------------------------------------------------------------------
 
 
 def _own_secrets(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -178,10 +208,15 @@ def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
 
 def _public_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
     """Where people find us: what links in letters begin with."""
-    given = environ.get("PUBLIC_URL")
-    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
-        raise BadSetting("PUBLIC_URL", given, "it is an http or https address, as in https://shop.example")
+    given = _address(environ, "PUBLIC_URL", "https://shop.example")
     return (given or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/")
+
+
+def _address(environ: Mapping[str, str], name: str, example: str) -> str | None:
+    given = environ.get(name)
+    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
+        raise BadSetting(name, given, f"it is an http or https address, as in {example}")
+    return given or None
 
 
 def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
@@ -192,9 +227,28 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
 
 
-def _service_urls(environ: Mapping[str, str]) -> dict[str, str]:
+def _topology(environ: Mapping[str, str], run: Mapping[str, Any], hosted: tuple[str, ...]) -> Topology:
+    """How all that runs here is grouped, which is not what this one process hosts."""
+    if given := environ.get("TOPOLOGY"):
+        return asked_for(given, hosted)
+    return Topology.parse(run["topology"]) if run.get("topology") else Topology.single(hosted)
+
+
+def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS) -> Topology:
+    """What TOPOLOGY says. Raises BadSetting."""
+    if hosted != DOMAINS:
+        raise BadSetting("TOPOLOGY", topology, "DOMAINS says what one process hosts: set one of the two")
     try:
-        return service_urls(environ, DOMAINS)
+        return Topology.parse(topology)
+    except BadTopology as error:
+        raise BadSetting("TOPOLOGY", topology, str(error)) from None
+
+
+def _service_urls(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
+    """The environment's, and of what runs here the others."""
+    known = {domain: group["inside"] for group in run.get("groups", {}).values() for domain in group["domains"]}
+    try:
+        return {**known, **service_urls(environ, DOMAINS)}
     except BadServiceUrl as error:
         raise BadSetting(error.name, error.value, error.wanted) from None
 
@@ -217,7 +271,7 @@ def _mail_from(environ: Mapping[str, str]) -> str:
 
 
 def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
-    words = _words(environ, "DOMAINS", ",".join(DOMAINS))
+    words = values.words(environ, "DOMAINS", ",".join(DOMAINS))
     for word in words:
         if word not in DOMAINS:
             raise BadSetting("DOMAINS", environ["DOMAINS"], f"{word!r} is none of {', '.join(DOMAINS)}")
@@ -226,77 +280,11 @@ def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(domain for domain in DOMAINS if domain in words)
 
 
-def _words(environ: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in environ.get(name, default).split(",") if word.strip())
-
-
-def _flag(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name, "").strip().lower()
-    if value not in {"", "0", "1", "true", "false", "yes", "no"}:
-        raise BadSetting(name, environ[name], "say 1 or 0")
-    return value in {"1", "true", "yes"}
-
-
-def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
-        raise BadSetting(name, value, "it is a whole number from 1")
-    return int(value)
-
-
-def _port(environ: Mapping[str, str], name: str, default: str) -> int:
-    value = environ.get(name) or default
-    if not re.fullmatch(r"[0-9]{1,5}", value) or int(value) > 65535:
-        raise BadSetting(name, value, "it is a whole number up to 65535")
-    return int(value)
-
-
-def _server(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
-    value = environ.get(name)
-    if value and value.partition("://")[0] not in schemes:
-        raise BadSetting(name, "…", f"it begins with {', '.join(f'{scheme}://' for scheme in schemes)}")
-    return value
-
-
-def _limit(environ: Mapping[str, str], name: str, default: str) -> str:
-    value = environ.get(name, default)
-    try:
-        parse_limit(value)
-    except BadLimit:
-        raise BadSetting(name, value, "write count/time, as in 100/15m, or off") from None
-    return value
-
-
-def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    words = _words(environ, name, "")
-    for word in words:
-        try:
-            ip_network(word, strict=False)
-        except ValueError:
-            raise BadSetting(name, environ[name], f"{word!r} is no address and no network, as in 10.0.0.0/8") from None
-    return words
-
-
-def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    value = environ.get(name) or choices[0]
-    if value not in choices:
-        raise BadSetting(name, value, f"it is one of {', '.join(choices)}")
-    return value
-
-
 def _currency(environ: Mapping[str, str]) -> str:
     value = environ.get("SHOP_CURRENCY", "GBP")
     if not re.fullmatch(r"[A-Z]{3}", value):
         raise BadSetting("SHOP_CURRENCY", value, "it is three capital letters, as in GBP")
     return value
-
-
-def _duration(environ: Mapping[str, str], name: str, default: str) -> float:
-    value = environ.get(name, default)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value)
-    if not found:
-        raise BadSetting(name, value, "it is a number with ms, s, m, h or d, as in 3s")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def django_database(url: str | None) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from runtime.calls.serving import contracts
+from runtime.identity.jwks import jwks
 from runtime.telemetry.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics),
+    path(".well-known/jwks.json", jwks),
     path("internal/contracts/<str:domain>/<str:method>", contracts),
 ]
 

@@ -188,7 +188,9 @@ TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 # --- Identity -------------------------------------------------------------------------------------------------------
 
 JWT_SIGNING_KEY = ENVIRONMENT.jwt_signing_key
-JWKS_URL = None
+# Where whoever has no signing key finds the public ones, and keeps the last good ones.
+JWKS_URL = ENVIRONMENT.jwks_url
+JWKS_KEPT_IN = STATE_DIR / "jwks.json"
 SERVICE_KEY = ENVIRONMENT.service_key
 PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 

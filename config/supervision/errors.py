@@ -20,10 +20,6 @@ class BadPort(SupervisorError):
     """PORT={port!r} is not a port: say a number from 1 to 65535, or 0 for any that is free."""
 
 
-class BadTopology(SupervisorError):
-    """TOPOLOGY={topology!r} asks for {count} groups of domains, and only one can be run here so far: leave it unset."""
-
-
 class PortTaken(SupervisorError):
     """PORT={port} on {host} cannot be used ({reason}): end the program that has it, or name another with PORT=, as in
     PORT=8001, or PORT=0 for any that is free."""

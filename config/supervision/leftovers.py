@@ -10,10 +10,9 @@ from pathlib import Path
 
 from runtime.embedded import postgres, valkey
 from runtime.embedded.process import end_processes, is_alive, started_with
-from runtime.embedded.state import forget_run, last_run
+from runtime.embedded.state import MARK, forget_run, last_run
 
-MARK = "MITOSIS_SUPERVISED"
-"""In the environment of every process that a supervisor starts; its value is the state directory."""
+__all__ = ["MARK", "STOP_LIMIT", "clear_leftovers"]
 
 STOP_LIMIT = 10.0
 _SERVERS = ("postgres", "valkey")
@@ -38,8 +37,10 @@ def clear_leftovers(state: Path, say: Callable[[str], None]) -> int:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     ended = _end_strays(state, say)
-    for title, server in (("Valkey", valkey), ("PostgreSQL", postgres)):
-        if pid := server.clear_leftover(state):
+    names = sorted(path.name for path in state.glob("postgres*"))
+    servers = [("Valkey", valkey, "valkey"), *(("PostgreSQL", postgres, name) for name in names)]
+    for title, server, name in servers:
+        if pid := server.clear_leftover(state, name=name):
             found += 1
             say(f"Stopped {title} (process {pid}), which an earlier run left behind.")
     forget_run(state)

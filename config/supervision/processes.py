@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.supervision.errors import BadTopology
+from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
 from runtime.embedded.state import RunningProcess
 
@@ -67,22 +67,29 @@ class Plan:
     ready_limit: float = 90.0
     step_limit: float = 600.0
 
-
-def plan_for(environ: Mapping[str, str], *, domains: tuple[str, ...], state: Path) -> Plan:
-    """All the domains in one group. Raises BadTopology where TOPOLOGY asks for more."""
-    topology = environ.get("TOPOLOGY", "")
-    if "|" in topology:
-        raise BadTopology(topology=topology, count=topology.count("|") + 1)
-    return Plan(processes=process_specs([domains], state))
+    @property
+    def topology(self) -> Topology:
+        """How the processes share the domains."""
+        return Topology(tuple(dict.fromkeys(spec.domains for spec in self.processes if spec.domains)))
 
 
-def process_specs(groups: Sequence[tuple[str, ...]], state: Path) -> tuple[ProcessSpec, ...]:
+def plan_for(topology: Topology, *, state: Path) -> Plan:
+    """A web server, a worker and a relay for each group."""
+    return Plan(processes=process_specs(topology.groups, state))
+
+
+def process_specs(groups: Sequence[Group], state: Path) -> tuple[ProcessSpec, ...]:
     """In the order in which they are started. With one group a process is named by its role alone."""
     return tuple(
-        build(role if len(groups) == 1 else f"{role}-{'+'.join(group)}", group, state)
+        build(named(role, group, of=len(groups)), group, state)
         for role, build in (("web", _web), ("worker", _worker), ("relay", _relay))
         for group in groups
     )
+
+
+def named(role: str, group: Group, *, of: int) -> str:
+    """A process's name, or a server's: its role, and where there are several groups, whose it is."""
+    return role if of == 1 else f"{role}-{group_name(group)}"
 
 
 def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:

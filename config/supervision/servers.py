@@ -5,55 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from config.environment import DOMAINS, Environment, read
-from config.supervision.processes import running_process
+from config.environment import Environment, read
+from config.supervision.processes import named, running_process
+from config.topology import Group, Topology
 from runtime.embedded.postgres import Postgres
 from runtime.embedded.state import RunningProcess
 from runtime.embedded.valkey import Valkey
 
 
 class Servers:
-    """PostgreSQL and Valkey, each only where the environment names none of one's own."""
+    """PostgreSQL for each group of domains and one Valkey, each only where the environment names none of one's own."""
 
-    def __init__(self, state: Path, environ: Mapping[str, str]) -> None:
-        self._environ = {**environ, "STATE_DIR": str(state)}
-        self._own_domains = [] if environ.get("DATABASE_URL") else [d for d in DOMAINS if not environ.get(_setting(d))]
-        self._postgres = Postgres(state) if self._own_domains else None
+    def __init__(self, state: Path, environ: Mapping[str, str], topology: Topology) -> None:
+        kept = {name: value for name, value in environ.items() if name != "TOPOLOGY"}
+        self._environ = {**kept, "STATE_DIR": str(state)}
+        self._topology = topology
+        self._postgres = _databases(state, environ, topology)
         self._valkey = None if environ.get("BROKER_URL") and environ.get("CACHE_URL") else Valkey(state)
         self._reported: set[str] = set()
 
     @property
     def titles(self) -> list[str]:
         """What is embedded, by the names that people know."""
-        known = ((self._postgres, "PostgreSQL"), (self._valkey, "Valkey"))
-        return [title for server, title in known if server is not None]
+        count = len(self._postgres)
+        databases = ["PostgreSQL" if count == 1 else f"{count} PostgreSQL servers"] if count else []
+        return [*databases, *(["Valkey"] if self._valkey else [])]
 
     def start(self) -> None:
         """Raises an EmbeddedError that says what is in the way."""
-        for server in (self._postgres, self._valkey):
-            if server is not None:
-                server.start()
+        for server in self._all:
+            server.start()
 
     def stop(self, *, hurry: Callable[[], bool]) -> None:
-        for server in (self._valkey, self._postgres):
-            if server is not None:
-                server.stop(hurry=hurry)
+        for server in reversed(self._all):
+            server.stop(hurry=hurry)
 
     def newly_dead(self) -> list[str]:
         """The names of those that have died since this was asked last. They are not started again."""
-        dead = {server.name for server in (self._postgres, self._valkey) if server is not None and server.exited()}
+        dead = {server.name for server in self._all if server.exited()}
         found = sorted(dead - self._reported)
         self._reported |= dead
         return found
 
     def entries(self) -> list[RunningProcess]:
         """Their lines in run.json."""
+        domains = {server.name: own for server, own in self._postgres}
         found = [
-            running_process(server.name, domains, server.process)
-            for server, domains in ((self._postgres, self._own_domains), (self._valkey, DOMAINS))
-            if server is not None and not server.exited()
+            running_process(server.name, domains.get(server.name, self._topology.domains), server.process)
+            for server in self._all
+            if not server.exited()
         ]
         return [entry for entry in found if entry is not None]
+
+    @property
+    def _all(self) -> list[Postgres | Valkey]:
+        return [*(server for server, _ in self._postgres), *([self._valkey] if self._valkey else [])]
 
     # --- What the others are told -----------------------------------------------------------------------------------
 
@@ -64,19 +70,24 @@ class Servers:
     def environment_to_prepare(self) -> dict[str, str]:
         """For migrate and seed, which need an administrator's rights."""
         told = dict(self._environ)
-        if self._postgres is not None:
-            told["DATABASE_URL"] = self._postgres.url
+        for server, domains in self._postgres:
+            told |= {_setting(domain): server.url for domain in domains}
         if self._valkey is not None:
             told["BROKER_URL"] = told.get("BROKER_URL") or self._valkey.url(0)
             told["CACHE_URL"] = told.get("CACHE_URL") or self._valkey.url(1)
         return told
 
-    def environment_to_serve(self) -> dict[str, str]:
-        """For web, worker and relay: each domain's own role and no administrator."""
-        told = self.environment_to_prepare()
-        databases = self.settings().databases
-        told.pop("DATABASE_URL", None)
-        return {**told, **{_setting(domain): url for domain, url in databases.items() if url}}
+
+def _databases(state: Path, environ: Mapping[str, str], topology: Topology) -> list[tuple[Postgres, Group]]:
+    """A server for each group, for those of its domains that have no URL of their own."""
+    if environ.get("DATABASE_URL"):
+        return []
+    found = []
+    for group in topology.groups:
+        if domains := tuple(domain for domain in group if not environ.get(_setting(domain))):
+            name = named("postgres", group, of=len(topology.groups))
+            found.append((Postgres(state, name=name), domains))
+    return found
 
 
 def _setting(domain: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,25 +12,22 @@ from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import Literal
+from urllib.parse import urlsplit
 
 from config.environment import Environment
-from config.supervision.errors import AlreadyRunning, BadPort, Interrupted, NotReady, PortTaken, StartFailed
+from config.supervision.doors import HOST, Doors
+from config.supervision.errors import AlreadyRunning, Interrupted, NotReady, StartFailed
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
-from config.supervision.processes import PROJECT, KeptAlive, Plan, Step
+from config.supervision.processes import PROJECT, KeptAlive, Plan, ProcessSpec, Step
 from config.supervision.servers import Servers
+from config.supervision.telling import told_to_serve
+from config.topology import group_name
 from runtime.embedded.errors import StateUnusable
 from runtime.embedded.process import Child, started_at, wait_until
-from runtime.embedded.state import forget_run, last_run, sole_owner, write_run
+from runtime.embedded.state import RunFile, forget_run, last_run, sole_owner, write_run
 
-HOST = "127.0.0.1"
 WATCH_EVERY = 0.1
-
-MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
-"""
-A password's hash takes 19 MiB for a moment. Left alone, glibc learns from that to keep such blocks, for each thread
-(mallopt(3), M_MMAP_THRESHOLD); told a size, it gives them back.
-"""
 
 
 class Supervisor:
@@ -47,22 +43,28 @@ class Supervisor:
         self.logs = state / "log"
         self.stopping = threading.Event()
         self.login: OperatorLogin | None = None
-        self.port = 0
         self._environ = environ
         self._say = say
         self._hurry = threading.Event()
         self._held = ExitStack()
         self._owns = False
         self._phase: Literal["starting", "ready"] = "starting"
-        self._servers = Servers(state, environ)
+        self._servers = Servers(state, environ, plan.topology)
         self._settings: Environment | None = None
-        self._sockets: dict[str, dict[str, socket.socket]] = {}
-        self.inside_port = 0
+        self._doors = Doors()
         self._kept: list[KeptAlive] = []
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        """Where customers find the shop, once the doors are open."""
+        front = self._front
+        return self._doors.url(front.domains, "public") if front else f"http://{HOST}:0"
+
+    @property
+    def _front(self) -> ProcessSpec | None:
+        """The web server that has PORT: that of the orders, or the first."""
+        webs = [spec for spec in self.plan.processes if spec.listens]
+        return next((spec for spec in webs if "orders" in spec.domains), webs[0] if webs else None)
 
     # --- Start ------------------------------------------------------------------------------------------------------
 
@@ -70,7 +72,7 @@ class Supervisor:
         """Everything runs and is ready when this returns."""
         try:
             self._become_owner()
-            self._listen()
+            self._doors.open(self.plan.processes, first=self._front, port=self._environ.get("PORT") or "8000")
             login = self.login = operator_login(self.state, self._environ)
             if self._servers.titles:
                 self._say(f"Starting {' and '.join(self._servers.titles)}.")
@@ -94,33 +96,6 @@ class Supervisor:
         self._owns = True
         clear_leftovers(self.state, self._say)
 
-    def _listen(self) -> None:
-        """
-        Bind the sockets now and hold them: a taken port shows before anything else is started, and nobody takes it
-        while a web server is started again. They refuse connections until the web server listens.
-        """
-        wanted = self._environ.get("PORT") or "8000"
-        if not (wanted.isascii() and wanted.isdigit() and int(wanted) < 65536):
-            raise BadPort(port=wanted)
-        port = int(wanted)
-        for spec in self.plan.processes:
-            if spec.listens:
-                public, inside = self._bind(port), self._bind(0)
-                self._sockets[spec.name] = {"public": public, "inside": inside}
-                self.port = self.port or public.getsockname()[1]
-                self.inside_port = self.inside_port or inside.getsockname()[1]
-                # PORT is where the first answers.
-                port = 0
-
-    def _bind(self, port: int) -> socket.socket:
-        bound = self._held.enter_context(socket.socket())
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((HOST, port))
-        except OSError as error:
-            raise PortTaken(port=port, host=HOST, reason=error.strerror) from error
-        return bound
-
     def _prepare(self, step: Step, login: OperatorLogin) -> None:
         self._say(f"Running {step.name}.")
         operator = {"OPERATOR_EMAIL": login.email, "OPERATOR_PASSWORD": login.password}
@@ -136,24 +111,27 @@ class Supervisor:
             raise StartFailed(name=step.name, how=how, log=child.log, words=child.said())
 
     def _start_processes(self) -> None:
-        common = {**MEMORY, **self._servers.environment_to_serve(), MARK: str(self.state), "PYTHONUNBUFFERED": "1"}
         for spec in self.plan.processes:
-            bound = self._sockets.get(spec.name, {})
-            ports = {name: held.getsockname()[1] for name, held in bound.items()}
-            environment = {"DOMAINS": ",".join(spec.domains), "PORT": str(ports.get("public", self.port))}
-            if "inside" in ports:
-                environment["INSIDE_PORT"] = str(ports["inside"])
             kept = KeptAlive(
-                spec,
-                env={**common, **environment},
-                log=self.logs / f"{spec.name}.log",
-                fds={name: held.fileno() for name, held in bound.items()},
+                spec, env=self._environment_of(spec), log=self.logs / f"{spec.name}.log", fds=self._doors.fds(spec.name)
             )
             self._kept.append(kept)
             kept.start()
         self._write_down()
 
+    def _environment_of(self, spec: ProcessSpec) -> dict[str, str]:
+        settings = self._settings or self._servers.settings()
+        given = self._servers.environment_to_prepare()
+        told = told_to_serve(spec, given=given, settings=settings, doors=self._doors, site=self.url)
+        return {**told, MARK: str(self.state)}
+
     def _await_ready(self) -> None:
+        for group in self._doors.groups():
+            self._await_answer(f"{self._doors.url(group, 'public')}{self.plan.ready_path}")
+        self._phase = "ready"
+        self._write_down()
+
+    def _await_answer(self, url: str) -> None:
         answer = "none"
 
         def ready() -> bool:
@@ -162,14 +140,11 @@ class Supervisor:
             for kept in self._kept:
                 if death := kept.bury():
                     raise StartFailed(name=kept.spec.name, how=death.how, log=kept.log, words=death.words)
-            status, answer = _get(self.port, self.plan.ready_path)
+            status, answer = _get(url)
             return status == 200
 
-        if self._sockets and not wait_until(ready, limit=self.plan.ready_limit, every=WATCH_EVERY):
-            url, limit = f"{self.url}{self.plan.ready_path}", self.plan.ready_limit
-            raise NotReady(url=url, limit=limit, answer=answer, logs=self.logs)
-        self._phase = "ready"
-        self._write_down()
+        if not wait_until(ready, limit=self.plan.ready_limit, every=WATCH_EVERY):
+            raise NotReady(url=url, limit=self.plan.ready_limit, answer=answer, logs=self.logs)
 
     def stop_if_told(self) -> None:
         """Raises Interrupted once somebody has asked for the end."""
@@ -218,28 +193,35 @@ class Supervisor:
         if self._settings is None:
             return
         processes = [*self._servers.entries(), *filter(None, (kept.entry() for kept in self._kept))]
-        write_run(
-            self.state,
-            {
-                "http": self.url,
-                "metrics": f"http://{HOST}:{self.inside_port}/metrics",
-                "databases": {domain: url for domain, url in self._settings.databases.items() if url},
-                "broker": self._settings.broker_url or "",
-                "cache": self._settings.cache_url or "",
-                "processes": processes,
-                "state": self._phase,
-                "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid())},
+        doors, front = self._doors, self._front
+        run: RunFile = {
+            "http": self.url,
+            "databases": {domain: url for domain, url in self._settings.databases.items() if url},
+            "broker": self._settings.broker_url or "",
+            "cache": self._settings.cache_url or "",
+            "topology": self.plan.topology.name,
+            "groups": {
+                group_name(group): {
+                    "domains": list(group),
+                    "http": doors.url(group, "public"),
+                    "inside": doors.url(group, "inside"),
+                }
+                for group in doors.groups()
             },
-        )
+            "processes": processes,
+            "state": self._phase,
+            "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid())},
+        }
+        if front is not None:
+            run["metrics"] = f"{doors.url(front.domains, 'inside')}/metrics"
+        write_run(self.state, run)
 
     # --- Stop -------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop everything in reverse. Told to hurry, everything is killed instead. May be called again."""
         self.stopping.set()
-        for bound in self._sockets.values():
-            for held in bound.values():
-                held.close()
+        self._doors.close()
         started, self._kept = self._kept, []
         for _role, members in groupby(reversed(started), key=lambda kept: kept.spec.role):
             together = list(members)
@@ -272,11 +254,12 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-def _get(port: int, path: str) -> tuple[int, str]:
+def _get(url: str) -> tuple[int, str]:
     """The status (0: nobody answered) and the beginning of what was said."""
-    connection = HTTPConnection(HOST, port, timeout=5)
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request("GET", parts.path)
         answer = connection.getresponse()
         return answer.status, f"{answer.status} {answer.read(2000).decode(errors='replace')}"
     except (OSError, HTTPException) as error:

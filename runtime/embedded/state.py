@@ -21,6 +21,8 @@ from runtime.embedded.process import is_alive
 
 RUN_FILE = "run.json"
 SECRETS_FILE = "secrets.json"
+MARK = "MITOSIS_SUPERVISED"
+"""In the environment of every process that a supervisor starts; its value is the state directory."""
 _BESIDE_MANAGE_PY = Path(__file__).resolve().parents[2]
 
 
@@ -40,8 +42,20 @@ class Owner(TypedDict):
     started: int | None
 
 
+class RunningGroup(TypedDict):
+    """The domains that are hosted together, and where they answer: customers and other services, each on its port."""
+
+    domains: list[str]
+    http: str
+    inside: str
+
+
 class RunFile(TypedDict):
-    """What runs. ``started`` are start times in the system's ticks, None on a system that does not tell."""
+    """
+    What runs. ``started`` are start times in the system's ticks, None on a system that does not tell.
+
+    ``groups`` are named as in their processes' names.
+    """
 
     http: str
     databases: dict[str, str]
@@ -51,6 +65,8 @@ class RunFile(TypedDict):
     state: Literal["starting", "ready"]
     supervisor: Owner
     metrics: NotRequired[str]
+    topology: NotRequired[str]
+    groups: NotRequired[dict[str, RunningGroup]]
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:

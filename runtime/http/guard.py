@@ -18,9 +18,9 @@ from runtime.http.parser import LARGEST_BODY, too_large, unusable_text
 from runtime.http.problem import Problem
 from runtime.http.problems import problem_response
 
-__all__ = ["GuardMiddleware"]
+__all__ = ["HEADERS", "GuardMiddleware"]
 
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -47,7 +47,7 @@ class GuardMiddleware:
                 raise _not_allowed(request, allowed=response["Allow"])
         except Problem as problem:
             response = problem_response(problem, request=request)
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))

@@ -16,7 +16,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from runtime.identity.keys import verifying_keys
+from runtime.identity.keys import may_verify
 from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify
@@ -30,7 +30,7 @@ class IdentityMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
         # A key that cannot be used stops the start, not the first request.
-        if not verifying_keys().by_kid:
+        if not may_verify():
             log.warning("this process knows no key to verify tokens with: every token is refused")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

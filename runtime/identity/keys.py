@@ -1,23 +1,34 @@
-"""The keys that tokens are signed and checked with: RSA, named by their RFC 7638 thumbprint."""
+"""
+The keys that tokens are signed and checked with: RSA, named by their RFC 7638 thumbprint.
+
+Who holds the signing key checks with that; the others with what the signing service publishes (JWKS_URL).
+"""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 
-__all__ = ["BadSigningKey", "SigningKey", "VerifyingKeys", "signing_key", "verifying_keys"]
+from runtime.identity.jwk import SMALLEST_KEY, published, thumbprint
+from runtime.identity.published_keys import PublishedKeys
 
-_SMALLEST_KEY = 2048
-"""Bits; RFC 7518, 3.3."""
+__all__ = [
+    "BadSigningKey",
+    "SigningKey",
+    "VerifyingKeys",
+    "may_verify",
+    "signing_key",
+    "thumbprint",
+    "verifying_key",
+    "verifying_keys",
+]
 
 
 class BadSigningKey(ValueError):
@@ -38,9 +49,7 @@ class VerifyingKeys:
 
     def jwks(self) -> dict[str, Any]:
         """RFC 7517, 5: what the world may know."""
-        return {
-            "keys": [{**_members(key), "kid": kid, "use": "sig", "alg": "RS256"} for kid, key in self.by_kid.items()]
-        }
+        return published(self.by_kid)
 
 
 def signing_key() -> SigningKey | None:
@@ -50,8 +59,31 @@ def signing_key() -> SigningKey | None:
 
 def verifying_keys() -> VerifyingKeys:
     """The keys that a token may be signed with. None at all means that every token is refused."""
-    own = signing_key()
-    return VerifyingKeys(by_kid={own.kid: own.private.public_key()} if own else {})
+    own, others = signing_key(), _published()
+    found = dict(others.known()) if others else {}
+    return VerifyingKeys(by_kid={**found, own.kid: own.private.public_key()} if own else found)
+
+
+def verifying_key(kid: str) -> RSAPublicKey | None:
+    """The key of this name; one that is published elsewhere may be fetched for it, from the one address we know."""
+    own, others = signing_key(), _published()
+    if own and own.kid == kid:
+        return own.private.public_key()
+    return others.find(kid) if others else None
+
+
+def may_verify() -> bool:
+    """Whether there is any way to a key. Raises BadSigningKey."""
+    return signing_key() is not None or bool(settings.JWKS_URL)
+
+
+def _published() -> PublishedKeys | None:
+    return _published_at(settings.JWKS_URL, settings.JWKS_KEPT_IN) if settings.JWKS_URL else None
+
+
+@cache
+def _published_at(url: str, kept_in: Path) -> PublishedKeys:
+    return PublishedKeys(url, kept_in=kept_in)
 
 
 @cache
@@ -60,26 +92,6 @@ def _load(pem: str) -> SigningKey:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError) as error:
         raise BadSigningKey("JWT_SIGNING_KEY is not a private key in PEM without a password") from error
-    if not isinstance(key, RSAPrivateKey) or key.key_size < _SMALLEST_KEY:
-        raise BadSigningKey(f"JWT_SIGNING_KEY is not an RSA key of at least {_SMALLEST_KEY} bits")
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SMALLEST_KEY:
+        raise BadSigningKey(f"JWT_SIGNING_KEY is not an RSA key of at least {SMALLEST_KEY} bits")
     return SigningKey(kid=thumbprint(key.public_key()), private=key)
-
-
-def thumbprint(key: RSAPublicKey) -> str:
-    """RFC 7638, 3: SHA-256 over the required members in order of name, without white space."""
-    canonical = json.dumps(_members(key), sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
-
-
-def _members(key: RSAPublicKey) -> dict[str, str]:
-    numbers = key.public_numbers()
-    return {"kty": "RSA", "n": _unsigned(numbers.n), "e": _unsigned(numbers.e)}
-
-
-def _unsigned(number: int) -> str:
-    """RFC 7518, 2: Base64urlUInt."""
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

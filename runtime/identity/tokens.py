@@ -17,7 +17,7 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
 
-from runtime.identity.keys import VerifyingKeys, signing_key, verifying_keys
+from runtime.identity.keys import signing_key, verifying_key
 from runtime.identity.principal import Principal
 
 __all__ = ["ACCESS_SECONDS", "BadToken", "MayNotSign", "issue", "verify", "verify_carried"]
@@ -59,7 +59,7 @@ class Rs256Backend(TokenBackend):
         try:
             return jwt.decode(
                 token,
-                _chosen_key(token, verifying_keys()),
+                _chosen_key(token),
                 algorithms=[ALGORITHM],
                 audience=self.audience,
                 issuer=self.issuer,
@@ -70,10 +70,10 @@ class Rs256Backend(TokenBackend):
             raise TokenBackendError("Token is invalid") from error
 
 
-def _chosen_key(token: Any, keys: VerifyingKeys) -> Any:
-    """Only ``kid`` is read, and only to look it up among the known; jku, jwk, x5u and x5c are never looked at."""
+def _chosen_key(token: Any) -> Any:
+    """Only ``kid`` is read, and only to look it up among ours; jku, jwk, x5u and x5c are never looked at."""
     kid = jwt.get_unverified_header(token).get("kid")
-    key = keys.by_kid.get(kid) if isinstance(kid, str) else None
+    key = verifying_key(kid) if isinstance(kid, str) else None
     if key is None:
         raise jwt.InvalidKeyError("the token is signed with a key that is not ours")
     return key

@@ -17,11 +17,12 @@ from rich.table import Table
 
 from config.demonstration import Demonstration, DemonstrationFailed, Outcome
 from config.environment import ENVIRONMENT, BadSetting
-from config.management.commands.up import say, welcome
+from config.management.commands.up import add_topology, say, wanted, welcome
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin, operator_login
 from config.supervision.processes import plan_for
 from config.supervision.supervisor import Supervisor
+from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError
 from runtime.embedded.process import wait_until
 from runtime.embedded.state import read_run
@@ -34,13 +35,14 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        add_topology(parser)
         parser.add_argument(
             "--once", action="store_true", help="stop after the table; exit 0 when every outcome is the expected one"
         )
 
-    def handle(self, *_args: Any, once: bool, **_options: Any) -> None:
+    def handle(self, *_args: Any, once: bool, topology: str, **_options: Any) -> None:
         try:
-            all_expected = self._join(once) if read_run(ENVIRONMENT.state_dir) else self._start(once)
+            all_expected = self._join(once) if read_run(ENVIRONMENT.state_dir) else self._start(once, wanted(topology))
         except (SupervisorError, EmbeddedError, BadSetting, DemonstrationFailed) as error:
             self.stderr.write(self.style.ERROR(str(error)))
             sys.exit(1)
@@ -66,9 +68,9 @@ class Command(BaseCommand):
             say(welcome(url, login))
         return all_expected
 
-    def _start(self, once: bool) -> bool:
+    def _start(self, once: bool, topology: Topology) -> bool:
         state = ENVIRONMENT.state_dir
-        plan = plan_for(os.environ, domains=ENVIRONMENT.hosted_domains, state=state)
+        plan = plan_for(topology, state=state)
         supervisor = Supervisor(plan, state=state, environ=os.environ, say=say)
         with supervisor.told_by_signals():
             supervisor.start()

