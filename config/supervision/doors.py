@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Literal
 
 from config.supervision.errors import BadPort, PortTaken
-from config.supervision.processes import ProcessSpec
+from config.topology import Group
 
 HOST = "127.0.0.1"
 
@@ -17,34 +17,50 @@ type Side = Literal["public", "inside"]
 
 class Doors:
     """
-    Two for each web server, one for customers and one for other services.
+    Two for each web server: for customers, and for other services. Two for the gateway: for customers, and its figures.
 
     They are bound at once and held to the end: a taken port shows before anything else is started, and nobody takes it
-    while a web server is started again. They refuse connections until the web server listens.
+    while a server is started again. They refuse connections until the server listens.
     """
 
     def __init__(self) -> None:
         self._held = ExitStack()
         self._sockets: dict[str, dict[Side, socket.socket]] = {}
-        self._of_group: dict[tuple[str, ...], dict[Side, socket.socket]] = {}
+        self._of_group: dict[Group, dict[Side, socket.socket]] = {}
+        self._front: dict[Side, socket.socket] | None = None
 
-    def open(self, specs: Sequence[ProcessSpec], *, first: ProcessSpec | None, port: str) -> None:
-        """The first one's public door gets this port, the others any that is free. Raises BadPort, PortTaken."""
+    def open(self, *, front: str | None, webs: Mapping[str, Group], port: str) -> None:
+        """
+        By the processes' names: of the gateway, if there is one, and of each group's web server.
+
+        The port is the gateway's, or the only web server's; others get any that is free. Raises BadPort, PortTaken.
+        """
         if not (port.isascii() and port.isdigit() and int(port) < 65536):
             raise BadPort(port=port)
-        for spec in specs:
-            if spec.listens:
-                public = self._bind(int(port) if spec is first else 0)
-                self._of_group[spec.domains] = self._sockets[spec.name] = {"public": public, "inside": self._bind(0)}
+        for name in filter(None, (front, *webs)):
+            public = self._bind(0 if self._sockets else int(port))
+            pair = self._sockets[name] = {"public": public, "inside": self._bind(0)}
+            self._front = self._front or pair
+            if name in webs:
+                self._of_group[webs[name]] = pair
 
-    def url(self, group: tuple[str, ...], side: Side) -> str:
+    @property
+    def front(self) -> str:
+        """Where customers find the shop; port 0 where nobody answers."""
+        return f"http://{HOST}:{_port(self._front['public']) if self._front else 0}"
+
+    def figures(self, name: str) -> str:
+        """Where this process shows its figures. Raises KeyError for one without doors."""
+        return f"http://{HOST}:{_port(self._sockets[name]['inside'])}/metrics"
+
+    def url(self, group: Group, side: Side) -> str:
         """Where this group's web server answers. Raises KeyError for a group without one."""
         return f"http://{HOST}:{self.port(group, side)}"
 
-    def port(self, group: tuple[str, ...], side: Side) -> int:
-        return int(self._of_group[group][side].getsockname()[1])
+    def port(self, group: Group, side: Side) -> int:
+        return _port(self._of_group[group][side])
 
-    def groups(self) -> list[tuple[str, ...]]:
+    def groups(self) -> list[Group]:
         """Those with a web server."""
         return list(self._of_group)
 
@@ -63,3 +79,7 @@ class Doors:
         except OSError as error:
             raise PortTaken(port=port, host=HOST, reason=error.strerror) from error
         return bound
+
+
+def _port(bound: socket.socket) -> int:
+    return int(bound.getsockname()[1])

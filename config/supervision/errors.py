@@ -20,6 +20,10 @@ class BadPort(SupervisorError):
     """PORT={port!r} is not a port: say a number from 1 to 65535, or 0 for any that is free."""
 
 
+class NoGateway(SupervisorError):
+    """Several groups of domains need a gateway before them: {reason} Run `make setup`, or leave TOPOLOGY unset."""
+
+
 class PortTaken(SupervisorError):
     """PORT={port} on {host} cannot be used ({reason}): end the program that has it, or name another with PORT=, as in
     PORT=8001, or PORT=0 for any that is free."""

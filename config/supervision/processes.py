@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from config.supervision.doors import Doors
 from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
 from runtime.embedded.state import RunningProcess
@@ -31,14 +33,19 @@ class ProcessSpec:
     """
     One process: the domains it hosts and the command that runs it.
 
-    One that ``listens`` is handed a bound socket; ``{fd}`` in its command stands for that socket's number.
+    One with a door is handed two bound sockets: a group's web server, or the gateway in front of all. In a web server's
+    command ``{public}`` and ``{inside}`` stand for their numbers. ``prepare`` is called once, before the first start.
+    One that is ``told`` something is told nothing else. Limits are in seconds.
     """
 
     name: str
     role: str
     domains: tuple[str, ...]
     command: tuple[str, ...]
-    listens: bool = False
+    door: Literal["group", "front"] | None = None
+    prepare: Callable[[Doors], None] | None = None
+    told: Mapping[str, str] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
     stop_limit: float = 10.0
 
 
@@ -70,12 +77,7 @@ class Plan:
     @property
     def topology(self) -> Topology:
         """How the processes share the domains."""
-        return Topology(tuple(dict.fromkeys(spec.domains for spec in self.processes if spec.domains)))
-
-
-def plan_for(topology: Topology, *, state: Path) -> Plan:
-    """A web server, a worker and a relay for each group."""
-    return Plan(processes=process_specs(topology.groups, state))
+        return Topology(tuple(dict.fromkeys(spec.domains for spec in self.processes if spec.door != "front")))
 
 
 def process_specs(groups: Sequence[Group], state: Path) -> tuple[ProcessSpec, ...]:
@@ -97,7 +99,7 @@ def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
     # The supervisor holds the socket, so that a request finds somebody listening also while this is started again.
     # The second one is for the inside: metrics.
     command = (*gunicorn, "--bind", "fd://{public}", "--bind", "fd://{inside}", "--no-control-socket")
-    return ProcessSpec(name=name, role="web", domains=domains, command=command, listens=True, stop_limit=12.0)
+    return ProcessSpec(name=name, role="web", domains=domains, command=command, door="group", stop_limit=12.0)
 
 
 def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
@@ -139,7 +141,9 @@ class KeptAlive:
         """Raises OSError."""
         self._started = time.monotonic()
         self.child = Child(
-            [word.format(**self._fds) for word in self.spec.command] if self.spec.listens else self.spec.command,
+            [word.format(**self._fds) for word in self.spec.command]
+            if self.spec.door == "group"
+            else self.spec.command,
             log=self.log,
             env=self._env,
             cwd=PROJECT,
@@ -166,7 +170,7 @@ class KeptAlive:
 
     def ask_to_stop(self) -> None:
         if self.child is not None:
-            self.child.send(signal.SIGTERM)
+            self.child.send(self.spec.stop_signal)
 
     def end(self, *, hurry: Callable[[], bool]) -> None:
         """Wait for the end that was asked for, no longer than the process's own limit; then end its whole group."""

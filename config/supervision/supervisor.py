@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from config.environment import Environment
-from config.supervision.doors import HOST, Doors
+from config.supervision.doors import Doors
 from config.supervision.errors import AlreadyRunning, Interrupted, NotReady, StartFailed
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
@@ -57,14 +57,7 @@ class Supervisor:
     @property
     def url(self) -> str:
         """Where customers find the shop, once the doors are open."""
-        front = self._front
-        return self._doors.url(front.domains, "public") if front else f"http://{HOST}:0"
-
-    @property
-    def _front(self) -> ProcessSpec | None:
-        """The web server that has PORT: that of the orders, or the first."""
-        webs = [spec for spec in self.plan.processes if spec.listens]
-        return next((spec for spec in webs if "orders" in spec.domains), webs[0] if webs else None)
+        return self._doors.front
 
     # --- Start ------------------------------------------------------------------------------------------------------
 
@@ -72,7 +65,7 @@ class Supervisor:
         """Everything runs and is ready when this returns."""
         try:
             self._become_owner()
-            self._doors.open(self.plan.processes, first=self._front, port=self._environ.get("PORT") or "8000")
+            self._open_doors()
             login = self.login = operator_login(self.state, self._environ)
             if self._servers.titles:
                 self._say(f"Starting {' and '.join(self._servers.titles)}.")
@@ -96,6 +89,11 @@ class Supervisor:
         self._owns = True
         clear_leftovers(self.state, self._say)
 
+    def _open_doors(self) -> None:
+        webs = {spec.name: spec.domains for spec in self.plan.processes if spec.door == "group"}
+        front = next((spec.name for spec in self.plan.processes if spec.door == "front"), None)
+        self._doors.open(front=front, webs=webs, port=self._environ.get("PORT") or "8000")
+
     def _prepare(self, step: Step, login: OperatorLogin) -> None:
         self._say(f"Running {step.name}.")
         operator = {"OPERATOR_EMAIL": login.email, "OPERATOR_PASSWORD": login.password}
@@ -112,6 +110,8 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         for spec in self.plan.processes:
+            if spec.prepare is not None:
+                spec.prepare(self._doors)
             kept = KeptAlive(
                 spec, env=self._environment_of(spec), log=self.logs / f"{spec.name}.log", fds=self._doors.fds(spec.name)
             )
@@ -120,14 +120,15 @@ class Supervisor:
         self._write_down()
 
     def _environment_of(self, spec: ProcessSpec) -> dict[str, str]:
-        settings = self._settings or self._servers.settings()
-        given = self._servers.environment_to_prepare()
-        told = told_to_serve(spec, given=given, settings=settings, doors=self._doors, site=self.url)
-        return {**told, MARK: str(self.state)}
+        if spec.told is not None:
+            return {**spec.told, MARK: str(self.state)}
+        settings, given = self._servers.settings(), self._servers.environment_to_prepare()
+        return {**told_to_serve(spec, given=given, settings=settings, doors=self._doors), MARK: str(self.state)}
 
     def _await_ready(self) -> None:
-        for group in self._doors.groups():
-            self._await_answer(f"{self._doors.url(group, 'public')}{self.plan.ready_path}")
+        for url in dict.fromkeys((*(self._doors.url(group, "public") for group in self._doors.groups()), self.url)):
+            if not url.endswith(":0"):
+                self._await_answer(f"{url}{self.plan.ready_path}")
         self._phase = "ready"
         self._write_down()
 
@@ -193,7 +194,7 @@ class Supervisor:
         if self._settings is None:
             return
         processes = [*self._servers.entries(), *filter(None, (kept.entry() for kept in self._kept))]
-        doors, front = self._doors, self._front
+        doors = self._doors
         run: RunFile = {
             "http": self.url,
             "databases": {domain: url for domain, url in self._settings.databases.items() if url},
@@ -212,8 +213,12 @@ class Supervisor:
             "state": self._phase,
             "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid())},
         }
-        if front is not None:
-            run["metrics"] = f"{doors.url(front.domains, 'inside')}/metrics"
+        for spec in self.plan.processes:
+            if spec.door == "front":
+                run["gateway"] = {"http": self.url, "metrics": doors.figures(spec.name)}
+            elif spec.door == "group" and ("metrics" not in run or "orders" in spec.domains):
+                # Each group has figures of its own: these are of whoever takes the orders.
+                run["metrics"] = doors.figures(spec.name)
         write_run(self.state, run)
 
     # --- Stop -------------------------------------------------------------------------------------------------------

@@ -27,16 +27,16 @@ _FOR_PREPARATION = ("DATABASE_URL", "TOPOLOGY", "OPERATOR_EMAIL", "OPERATOR_PASS
 
 
 def told_to_serve(
-    spec: ProcessSpec, *, given: Mapping[str, str], settings: Environment, doors: Doors, site: str
+    spec: ProcessSpec, *, given: Mapping[str, str], settings: Environment, doors: Doors
 ) -> dict[str, str]:
     """
-    The environment of a web server, worker or relay. ``site`` is where customers find the shop.
+    The environment of a web server, worker or relay.
 
     ``given`` is what the environment said, with our servers; ``settings`` are all settings, of all domains.
     """
     kept = {name: value for name, value in given.items() if not _is_anothers(name, spec.domains)}
     return {
-        "PUBLIC_URL": site,
+        "PUBLIC_URL": doors.front,
         **kept,
         **MEMORY,
         "PYTHONUNBUFFERED": "1",
@@ -75,11 +75,19 @@ def _addresses(spec: ProcessSpec, settings: Environment, doors: Doors) -> dict[s
         if "users" in group:
             found["JWKS_URL"] = settings.jwks_url or settings.service_urls.get("users", inside) + JWKS_PATH
     if len(doors.groups()) > 1:
-        # Neighbours call this machine, whatever the shop is called outside.
-        found["ALLOWED_HOSTS"] = ",".join(dict.fromkeys((*settings.allowed_hosts, HOST)))
+        found |= _behind_a_gateway(settings)
     if spec.role == "web":
         found["PROMETHEUS_MULTIPROC_DIR"] = str(settings.state_dir / "metrics" / spec.name)
     return found
+
+
+def _behind_a_gateway(settings: Environment) -> dict[str, str]:
+    """It and the neighbours call this machine, whatever the shop is called outside; it alone counts who is nobody."""
+    return {
+        "ALLOWED_HOSTS": ",".join(dict.fromkeys((*settings.allowed_hosts, HOST))),
+        "TRUSTED_PROXIES": ",".join(dict.fromkeys((*settings.trusted_proxies, HOST))),
+        "RATE_LIMIT_ANONYMOUS": "off",
+    }
 
 
 def _database(domain: str) -> str:

@@ -54,7 +54,7 @@ class RunFile(TypedDict):
     """
     What runs. ``started`` are start times in the system's ticks, None on a system that does not tell.
 
-    ``groups`` are named as in their processes' names.
+    ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``.
     """
 
     http: str
@@ -67,6 +67,7 @@ class RunFile(TypedDict):
     metrics: NotRequired[str]
     topology: NotRequired[str]
     groups: NotRequired[dict[str, RunningGroup]]
+    gateway: NotRequired[dict[str, str]]
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:

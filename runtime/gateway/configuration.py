@@ -6,6 +6,7 @@ Every path in it is relative to haproxy.cfg (``default-path``), so the folder ma
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
@@ -31,6 +32,11 @@ global
     log stdout len 32768 format raw local0 info
     # Until every server was asked once, HAProxy takes it to be alive.
     set-var proc.started date
+    localpeer gateway
+
+# When this is reloaded, the new process asks the old one how often each client has been here.
+peers kept
+    peer gateway abns@{peers}
 """
 
 _DEFAULTS = """\
@@ -109,7 +115,7 @@ def render(site: Site) -> dict[str, str]:
     """Every file's text by its name below the folder. The same description gives the same text."""
     resolvers = [_resolvers(site)] if any(isinstance(group.servers, DnsName) for group in site.groups) else []
     sections = [
-        _GLOBAL,
+        _GLOBAL.format(peers=_peers(site)),
         _DEFAULTS.format(answer_within=site.answer_within) + "".join(_error_answers()),
         *resolvers,
         public_door(site),
@@ -129,6 +135,11 @@ def render(site: Site) -> dict[str, str]:
 def backend_name(group: Group) -> str:
     """HAProxy allows no plus in a name: ``users.inventory``."""
     return group.name.replace("+", ".")
+
+
+def _peers(site: Site) -> str:
+    """A socket without a file, named for the folder: two gateways of one machine must not count for each other."""
+    return f"mitosis-{hashlib.sha256(str(site.folder.resolve()).encode()).hexdigest()[:16]}"
 
 
 def _error_answers() -> Iterator[str]:
@@ -166,8 +177,8 @@ def _tables(site: Site) -> Iterator[str]:
         ("limit_user", "string len 64", site.limits.user),
     ):
         if limit is not None:
-            store = "gpc0,gpc1,gpt0"
-            yield f"backend {name}\n    stick-table type {kind} size 200k expire {limit.seconds}s store {store}\n"
+            kept = f"size 200k expire {limit.seconds}s store gpc0,gpc1,gpt0 peers kept"
+            yield f"backend {name}\n    stick-table type {kind} {kept}\n"
 
 
 def _map(entries: Iterable[tuple[str, str]]) -> str:

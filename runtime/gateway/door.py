@@ -81,7 +81,8 @@ def _origin(site: Site) -> Iterator[str]:
 
 def _identifiers() -> Iterator[str]:
     yield "# An id of the caller's is kept where it is sane; a trace goes on or begins here."
-    yield "http-request set-var(txn.request_id) req.fhdr(x-request-id) if { req.fhdr(x-request-id) -m reg ^[!-~]{1,128}$ }"
+    given = "req.fhdr(x-request-id)"
+    yield f"http-request set-var(txn.request_id) {given} if {{ {given} -m reg ^[!-~]{{1,128}}$ }}"
     yield "http-request set-var(txn.request_id) uuid if !{ var(txn.request_id) -m found }"
     yield "http-request set-header X-Request-Id %[var(txn.request_id)]"
     sane = "^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$"
@@ -95,15 +96,15 @@ def _forged_headers() -> Iterator[str]:
     yield "# What only we may say about a request. Names with anything but letters, digits and - are gone already."
     for begins in ("x-user", "x-forwarded", "x-real-ip", "x-original", "x-rewrite", "call-"):
         yield f"http-request del-header {begins} -m beg"
-    for name in ("forwarded", "proxy", "via"):
+    for name in ("forwarded", "proxy"):
         yield f"http-request del-header {name}"
     yield "http-request set-header X-Forwarded-For %[src]"
     yield "http-request set-header X-Forwarded-Proto https if { var(txn.proto) -m str https }"
 
 
 def _address() -> Iterator[str]:
-    yield "# The address, decoded once as the processes decode it; where tells it with a / at the end, so that a part is"
-    yield "# a whole part. What could be read in two ways is nowhere."
+    yield "# The address, decoded once, as the processes decode it; txn.where has a / at its end, so that a part of it"
+    yield "# is a whole part. What could be read in two ways leads nowhere."
     yield "http-request set-var(txn.shown) path,bytes(0,2048)"
     refused = _refusal("method_not_allowed", 405, {"Allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
     yield f"{refused} if {{ method TRACE CONNECT }}"
@@ -117,8 +118,8 @@ def _address() -> Iterator[str]:
 
 
 def _token(tokens: Tokens, keys: Iterable[str]) -> Iterator[str]:
-    yield "# A good token is RS256 by a key of ours, in time, from us, for us, and for access; nothing in it names a key's"
-    yield "# place. One Authorization header, or none."
+    yield "# A good token is RS256 by a key of ours, in time, from us, for us, and for access; nothing in it says where"
+    yield "# a key is. One Authorization header, or none."
     yield "http-request set-var(txn.given) bool(true) if { req.fhdr(authorization),length gt 0 }"
     compact = r"^bearer\ +[a-z0-9_-]+\.[a-z0-9_-]+\.[a-z0-9_-]+$"
     one = "{ req.fhdr_cnt(authorization) eq 1 }"
@@ -129,8 +130,9 @@ def _token(tokens: Tokens, keys: Iterable[str]) -> Iterator[str]:
         named = f"{{ var(txn.kid) -m str {kid} }} {{ var(txn.token),jwt_header_query('$.alg') -m str RS256 }}"
         signed = f"{{ var(txn.token),jwt_verify(RS256,keys/{kid}.pem) eq 1 }}"
         yield f"http-request set-var(txn.signed) bool(true) if {named} {signed}"
-    yield f"http-request set-var(txn.fresh) var(txn.token),jwt_payload_query('$.exp','int'),add({tokens.leeway}),sub(txn.now)"
-    yield f"http-request set-var(txn.early) var(txn.token),jwt_payload_query('$.iat','int'),sub({tokens.leeway}),sub(txn.now)"
+    for variable, claim, change in (("fresh", "exp", "add"), ("early", "iat", "sub")):
+        number = f"jwt_payload_query('$.{claim}','int'),{change}({tokens.leeway}),sub(txn.now)"
+        yield f"http-request set-var(txn.{variable}) var(txn.token),{number}"
     says = {"iss": f"-m str {tokens.issuer}", "aud": f"-m str {tokens.audience}", "token_type": "-m str access"}
     says |= {"jti": "-m found", "sub": f"-m reg ^{_UUID}$"}
     claims = " ".join(f"{{ var(txn.token),jwt_payload_query('$.{name}') {how} }}" for name, how in says.items())
@@ -184,6 +186,8 @@ def _visits(session: Session | None) -> str:
 def _health(groups: Sequence[Group]) -> Iterator[str]:
     yield "# This process lives if it answers at all; it is ready when each group has a server that said it is."
     asked = "{ var(txn.path) -m str /health /health/live /health/ready }"
+    # A probe comes every second.
+    yield f"http-request set-log-level silent if {asked}"
     told = "content-type application/json hdr Cache-Control no-store"
     yield f"{_refusal('method_not_allowed', 405, {'Allow': 'GET, HEAD'})} if {asked} !{{ method GET HEAD }}"
     alive = '{"status": "healthy", "timestamp": "%[var(txn.at)]", "checks": {}}'

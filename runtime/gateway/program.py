@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from runtime.embedded.state import make_private, write_private
 from runtime.gateway.configuration import MAIN_FILE, render
 from runtime.gateway.site import Site
 
-__all__ = ["ConfigurationRefused", "HaproxyMissing", "check", "command", "haproxy", "reload", "write"]
+__all__ = ["ConfigurationRefused", "HaproxyMissing", "check", "command", "environment", "haproxy", "reload", "write"]
 
 
 class HaproxyMissing(Exception):
@@ -38,22 +40,31 @@ def haproxy() -> Path:
     return packaged
 
 
+def check(site: Site) -> None:
+    """Ask HAProxy what it thinks, in a folder of the question's own. Raises ConfigurationRefused, HaproxyMissing."""
+    with tempfile.TemporaryDirectory(prefix="mitosis-gateway-") as folder:
+        main = write(replace(site, folder=Path(folder)))
+        asked = [str(haproxy()), "-c", "-f", str(main)]
+        said = subprocess.run(asked, capture_output=True, text=True, check=False, env=environment())  # noqa: S603
+    if said.returncode != 0:
+        raise ConfigurationRefused(said.stderr.strip() or said.stdout.strip())
+
+
 def write(site: Site) -> Path:
-    """Every file below ``site.folder``, readable by its owner only; haproxy.cfg, the answer, last. Raises StateUnusable."""
+    """
+    Every file below ``site.folder``, readable by its owner only, haproxy.cfg last: that one is the answer.
+
+    Keys that are no longer the site's are removed. Raises StateUnusable.
+    """
     folder = make_private(site.folder)
     files = render(site)
     for name in sorted(files, key=lambda name: name == MAIN_FILE):
         make_private((folder / name).parent)
         write_private(folder / name, files[name])
+    for key in (folder / "keys").glob("*.pem"):
+        if f"keys/{key.name}" not in files:
+            key.unlink()
     return folder / MAIN_FILE
-
-
-def check(main: Path) -> None:
-    """Ask HAProxy what it thinks of a written configuration. Raises ConfigurationRefused, HaproxyMissing."""
-    asked = [str(haproxy()), "-c", "-f", str(main.resolve())]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False, env=_environment())  # noqa: S603
-    if said.returncode != 0:
-        raise ConfigurationRefused(said.stderr.strip() or said.stdout.strip())
 
 
 def command(main: Path) -> tuple[str, ...]:
@@ -70,11 +81,13 @@ def reload(site: Site, *, pid: int) -> None:
     Have the running master ``pid`` serve by this description from now on. No request and no connection is dropped.
 
     The new worker takes over the listening sockets, the old one ends when its last request has. Raises
-    ConfigurationRefused, and then everything goes on as it was, but the folder has the new files.
+    ConfigurationRefused, and then everything is as it was, the files too.
     """
-    check(write(site))
+    check(site)
+    write(site)
     os.kill(pid, signal.SIGUSR2)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What HAProxy gets of ours: nothing, since a configuration may read any variable."""
     return {"PATH": os.defpath, "LC_ALL": "C"}

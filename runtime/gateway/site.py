@@ -129,8 +129,8 @@ class Limits:
     """
     How often one client may ask. None is no limit.
 
-    ``anonymous`` counts whoever has no good token, by address (of IPv6 the /64). ``user`` counts by the token's subject,
-    save those with one of ``uncounted_roles``: leave it None where the processes behind count users in one cache.
+    ``anonymous`` counts whoever has no good token, by address (of IPv6 the /64). ``user`` counts by the token's
+    subject, save who has one of ``uncounted_roles``: leave it None where the processes count users in one cache.
     """
 
     anonymous: Limit | None = None

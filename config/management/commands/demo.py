@@ -20,7 +20,7 @@ from config.environment import ENVIRONMENT, BadSetting
 from config.management.commands.up import add_topology, say, wanted, welcome
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin, operator_login
-from config.supervision.processes import plan_for
+from config.supervision.plans import plan_for
 from config.supervision.supervisor import Supervisor
 from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from config.environment import ENVIRONMENT, BadSetting, asked_for
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin
-from config.supervision.processes import plan_for
+from config.supervision.plans import plan_for
 from config.supervision.supervisor import Supervisor
 from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError
