@@ -1,0 +1,131 @@
+"""A schema flows from one database into another: pg_dump writes, pg_restore reads, nothing is kept in between."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from runtime.embedded.binaries import postgres_tree
+from runtime.embedded.errors import BinariesMissing
+from runtime.extraction.errors import CopyFailed, ToolsMissing
+
+CHUNK = 256 * 1024
+
+_ALIKE = ("--no-owner", "--no-privileges", "--no-comments", "--no-security-labels")
+"""Owners and rights are made at the target as everywhere; a comment on the schema is a mark of the source's."""
+
+
+def tools() -> Path:
+    """The folder with pg_dump and pg_restore, out of the installed package or else on PATH. Raises ToolsMissing."""
+    with suppress(BinariesMissing):
+        folder = postgres_tree() / "bin"
+        if (folder / "pg_dump").is_file() and (folder / "pg_restore").is_file():
+            return folder
+    dump, restore = shutil.which("pg_dump"), shutil.which("pg_restore")
+    if dump and restore and Path(dump).parent == Path(restore).parent:
+        return Path(dump).parent
+    raise ToolsMissing(version=18)
+
+
+def tools_major() -> int:
+    """The version of PostgreSQL that they are of. Raises ToolsMissing."""
+    said = subprocess.run(  # noqa: S603 - our own program
+        [str(tools() / "pg_dump"), "--version"], capture_output=True, text=True, check=True, env=_environment()
+    ).stdout
+    found = re.search(r"(\d+)(?:\.\d+|devel|beta|rc)", said)
+    if found is None:
+        raise ToolsMissing(version=18)
+    return int(found[1])
+
+
+def copy(source_url: str, target_url: str, schema: str, *, moved: Callable[[int], None] = lambda size: None) -> int:
+    """
+    Everything in the schema, in one transaction at the target: all of it is there, or nothing. The answer is in bytes.
+
+    The schema has to be there and empty; who enters the target owns what arrives. ``moved`` hears of each piece's
+    bytes. Raises CopyFailed with the program's last words.
+    """
+    folder = tools()
+    dump = [folder / "pg_dump", "--format=custom", "--compress=none", f"--schema={schema}", *_ALIKE]
+    restore = [folder / "pg_restore", "--exit-on-error", "--single-transaction", f"--schema={schema}", *_ALIKE]
+    with tempfile.TemporaryFile() as dump_says, tempfile.TemporaryFile() as restore_says:
+        with _running(dump, source_url, says=dump_says, stdout=subprocess.PIPE) as writer:
+            with _running(restore, target_url, says=restore_says, stdin=subprocess.PIPE) as reader:
+                size = _pump(writer, reader, moved)
+        # The reader's end is what counts; the writer's comes first where the reader only missed the rest of it.
+        for program, process, says in (("pg_dump", writer, dump_says), ("pg_restore", reader, restore_says)):
+            broken_pipe = program == "pg_dump" and reader.returncode != 0 and process.returncode == -13
+            if process.returncode != 0 and not broken_pipe:
+                raise CopyFailed(program=program, code=process.returncode, words=_last_words(says))
+    return size
+
+
+def _pump(writer: subprocess.Popen[bytes], reader: subprocess.Popen[bytes], moved: Callable[[int], None]) -> int:
+    assert writer.stdout is not None
+    assert reader.stdin is not None
+    size = 0
+    try:
+        while piece := writer.stdout.read1(CHUNK):  # type: ignore[attr-defined]
+            reader.stdin.write(piece)
+            size += len(piece)
+            moved(len(piece))
+        reader.stdin.close()
+    except BrokenPipeError:
+        # The reader has died, and says why.
+        with suppress(BrokenPipeError):
+            reader.stdin.close()
+        writer.stdout.close()
+    writer.wait()
+    reader.wait()
+    return size
+
+
+class _running:  # noqa: N801 - reads as what it is where it stands
+    """A program with a database's address, ended with the block whatever happens."""
+
+    def __init__(
+        self, command: Sequence[str | Path], url: str, *, says: IO[bytes], stdin: int | None = None, stdout: int = -3
+    ) -> None:
+        address, password = _without_password(url)
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own program
+            [*map(str, command), f"--dbname={address}"],
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=stdout,
+            stderr=says,
+            # Arguments can be read by everybody on the machine.
+            env={**_environment(), "PGPASSWORD": password},
+        )
+
+    def __enter__(self) -> subprocess.Popen[bytes]:
+        return self._process
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the caller's: PGHOST and its like would be obeyed."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": os.environ.get("HOME", "/")}
+
+
+def _without_password(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host)), unquote(parts.password or "")
+
+
+def _last_words(says: IO[bytes]) -> str:
+    says.seek(0)
+    lines = says.read().decode(errors="replace").strip().splitlines()
+    return "\n".join(f"    {line}" for line in lines[-12:]) or "    (nothing)"
