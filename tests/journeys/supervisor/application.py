@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -63,8 +64,9 @@ def python(code: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code, *arguments)
 
 
-def process(role: str, *command: str, listens: bool = False) -> ProcessSpec:
-    return ProcessSpec(name=role, role=role, domains=DOMAINS, command=command, listens=listens)
+def process(role: str, *command: str, listens: bool = False, domains: tuple[str, ...] = DOMAINS) -> ProcessSpec:
+    door: Literal["group"] | None = "group" if listens else None
+    return ProcessSpec(name=role, role=role, domains=domains, command=command, door=door)
 
 
 def small_plan(state: Path, **changed: object) -> Plan:
@@ -138,6 +140,11 @@ def main(state: Path) -> None:
     if os.environ.get("WORKER") == "deaf":
         web, _worker, relay = plan.processes
         plan = small_plan(state, processes=(web, process("worker", *python(DEAF)), relay))
+    if os.environ.get("GROUPS") == "two":
+        web = python(WEB, "{public}")
+        groups = (("users", "inventory"), ("payments", "orders"))
+        webs = [process(f"web-{'+'.join(group)}", *web, listens=True, domains=group) for group in groups]
+        plan = small_plan(state, processes=webs, preparation=())
     supervisor = Supervisor(plan, state=state, environ=os.environ, say=lambda _: None)
     with supervisor.told_by_signals():
         supervisor.start()

@@ -22,6 +22,7 @@ _SETTINGS = (
     "OPERATOR_PASSWORD",
     "SECRET_KEY",
     "SERVICE_KEY",
+    "JWT_SIGNING_KEY",
 )
 
 

@@ -78,3 +78,23 @@ def test_cleaning_never_removes_a_directory_that_holds_the_project_itself(
     assert done.returncode == 1
     assert done.stderr.startswith(f"STATE_DIR={home} holds more than what was started here and is not removed")
     assert (home / "work").is_dir()
+
+
+def test_of_several_groups_the_servers_are_stopped_and_removed_too(
+    application: Any, state: Path, environ: dict[str, str]
+) -> None:
+    with application.running_alone(state, {**environ, "GROUPS": "two"}) as owner:
+        left = application.pids(state)
+        homes = [path.resolve() for path in state.glob("postgres*")]
+        owner.kill()
+
+    done = down(state, environ, "--clean")
+
+    assert done.returncode == 0, done.stderr
+    assert {name for name in left if name.startswith("postgres")} == {
+        "postgres-users+inventory",
+        "postgres-payments+orders",
+    }
+    assert [name for name, pid in left.items() if is_alive(pid)] == []
+    assert len(homes) == 2
+    assert not any(path.exists() for path in (state, *homes))

@@ -12,10 +12,11 @@ import psycopg2
 import pytest
 import redis
 
-from config.supervision.errors import BadTopology
 from config.supervision.leftovers import MARK
 from config.supervision.operator_login import operator_login
-from config.supervision.processes import plan_for, process_specs
+from config.supervision.plans import plan_for
+from config.supervision.processes import process_specs
+from config.topology import Topology
 from runtime.databases.urls import role_url
 from runtime.embedded.process import started_with, wait_until
 from runtime.embedded.state import last_run, secrets
@@ -48,16 +49,17 @@ def test_only_preparation_is_told_the_administrator_and_the_rest_get_a_role_for_
         serves = json.loads((state / "relay-env.json").read_text())
         run = application.run_of(state)
 
-        connection = psycopg2.connect(prepares["DATABASE_URL"])
+        connection = psycopg2.connect(prepares["ORDERS_DATABASE_URL"])
         assert connection.info.user == "mitosis"
         connection.close()
 
     key = secrets(state)["SECRET_KEY"]
-    expected = {domain: role_url(prepares["DATABASE_URL"], domain, key) for domain in application.DOMAINS}
+    expected = {domain: role_url(prepares["ORDERS_DATABASE_URL"], domain, key) for domain in application.DOMAINS}
     login = operator_login(state, {})
     assert run["databases"] == expected
     assert {domain: serves[f"{domain.upper()}_DATABASE_URL"] for domain in application.DOMAINS} == expected
-    assert "DATABASE_URL" not in serves
+    assert not {"DATABASE_URL", "OPERATOR_EMAIL", "OPERATOR_PASSWORD"} & serves.keys()
+    assert (serves["SECRET_KEY"], serves["JWT_SIGNING_KEY"]) == (key, secrets(state)["JWT_SIGNING_KEY"])
     assert (serves["BROKER_URL"], serves["CACHE_URL"]) == (run["broker"], run["cache"])
     assert serves["PORT"] == run["http"].rpartition(":")[2]
     assert serves["STATE_DIR"] == str(state)
@@ -110,14 +112,20 @@ def test_one_group_has_plain_names_and_several_carry_their_domains(application: 
     ]
 
 
-def test_a_split_topology_is_refused_while_it_cannot_be_run(application: Any, state: Path) -> None:
-    with pytest.raises(BadTopology, match=r"TOPOLOGY='orders\|users' asks for 2 groups"):
-        plan_for({"TOPOLOGY": "orders|users"}, domains=application.DOMAINS, state=state)
-    assert [spec.name for spec in plan_for({}, domains=application.DOMAINS, state=state).processes] == [
-        "web",
-        "worker",
-        "relay",
+def test_what_a_topology_needs_is_planned_and_a_gateway_only_before_several_groups(state: Path) -> None:
+    split, single = (Topology.parse("orders|payments|users,inventory"), Topology.single())
+
+    assert [spec.name for spec in plan_for(single, state=state).processes] == ["web", "worker", "relay"]
+    plan = plan_for(split, state=state)
+    assert [spec.name for spec in plan.processes] == [
+        *(
+            f"{role}-{group}"
+            for role in ("web", "worker", "relay")
+            for group in ("users+inventory", "payments", "orders")
+        ),
+        "gateway",
     ]
+    assert plan.topology == split
 
 
 @pytest.mark.parametrize(
