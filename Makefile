@@ -1,6 +1,7 @@
 # Everything one does with Mitosis. `make` alone lists it.
 #
-# Settings go into the environment or behind the target: make demo PORT=0 ONCE=1, make test ARGS="-k saga".
+# Settings go into the environment or behind the target: make demo PORT=0 ONCE=1, make test ARGS="-k saga",
+# make up TOPOLOGY='orders|payments|users,inventory'.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help

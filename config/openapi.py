@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from config.plain_addresses import PLAIN
 
-__all__ = ["document", "schema_view"]
+__all__ = ["document", "schema_view", "written_view"]
 
 type _Patterns = Sequence[URLPattern | URLResolver]
 
@@ -40,10 +41,22 @@ def document(patterns: _Patterns, *, whole: bool = True) -> tuple[dict[str, Any]
 
 def schema_view(patterns: _Patterns, *, whole: bool = True) -> Callable[[HttpRequest], HttpResponse]:
     """A view that answers with the document of these URLs."""
+    return _answering(lambda: document(patterns, whole=whole)[0])
 
+
+def written_view(path: Path) -> Callable[[HttpRequest], HttpResponse]:
+    """
+    A view that answers with the document in this file, where not all URLs are hosted here.
+
+    ``manage.py openapi --check`` sees to it that it is what all URLs together say.
+    """
+    return _answering(lambda: json.loads(path.read_text(encoding="utf-8")))
+
+
+def _answering(make: Callable[[], dict[str, Any]]) -> Callable[[HttpRequest], HttpResponse]:
     @cache
     def body() -> bytes:
-        return json.dumps(document(patterns, whole=whole)[0]).encode()
+        return json.dumps(make()).encode()
 
     @require_safe
     def schema(request: HttpRequest) -> HttpResponse:

@@ -21,7 +21,8 @@ class BadPort(SupervisorError):
 
 
 class NoGateway(SupervisorError):
-    """Several groups of domains need a gateway before them: {reason} Run `make setup`, or leave TOPOLOGY unset."""
+    """Several groups of domains need a gateway before them, and there can be none: {reason} Mend that (`make setup`
+    installs what is missing), or leave TOPOLOGY unset."""
 
 
 class PortTaken(SupervisorError):

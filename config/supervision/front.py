@@ -13,7 +13,7 @@ from config.supervision.processes import ProcessSpec
 from config.topology import Topology
 from runtime.gateway import program
 from runtime.gateway.configuration import MAIN_FILE
-from runtime.gateway.site import Group, Server
+from runtime.gateway.site import BadSite, Group, Server
 
 NAME = "gateway"
 
@@ -41,10 +41,14 @@ def gateway_spec(topology: Topology, state: Path) -> ProcessSpec:
 
 
 def _write(topology: Topology, folder: Path, doors: Doors) -> None:
-    """HAProxy's files, with the doors as they are. Raises BadSite, StateUnusable."""
+    """HAProxy's files, with the doors as they are. Raises NoGateway, StateUnusable."""
     groups = [
         Group(domains=group, servers=(Server(host=HOST, port=doors.port(group, "public")),))
         for group in topology.groups
     ]
     fds = doors.fds(NAME)
-    program.write(describe(bind=f"fd@{fds['public']}", groups=groups, folder=folder, metrics=f"fd@{fds['inside']}"))
+    try:
+        site = describe(bind=f"fd@{fds['public']}", groups=groups, folder=folder, metrics=f"fd@{fds['inside']}")
+    except BadSite as error:
+        raise NoGateway(reason=f"{error}.") from error
+    program.write(site)

@@ -19,6 +19,7 @@ class Servers:
     def __init__(self, state: Path, environ: Mapping[str, str], topology: Topology) -> None:
         kept = {name: value for name, value in environ.items() if name != "TOPOLOGY"}
         self._environ = {**kept, "STATE_DIR": str(state)}
+        self._state = state
         self._topology = topology
         self._postgres = _databases(state, environ, topology)
         self._valkey = None if environ.get("BROKER_URL") and environ.get("CACHE_URL") else Valkey(state)
@@ -30,6 +31,13 @@ class Servers:
         count = len(self._postgres)
         databases = ["PostgreSQL" if count == 1 else f"{count} PostgreSQL servers"] if count else []
         return [*databases, *(["Valkey"] if self._valkey else [])]
+
+    def left_aside(self) -> list[str]:
+        """The servers of other topologies, whose data stay where they are while one of ours begins with none."""
+        own = {server.name for server, _ in self._postgres}
+        if all((self._state / name).exists() for name in own):
+            return []
+        return sorted(path.name for path in self._state.glob("postgres*") if path.name not in own)
 
     def start(self) -> None:
         """Raises an EmbeddedError that says what is in the way."""

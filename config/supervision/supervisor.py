@@ -67,6 +67,8 @@ class Supervisor:
             self._become_owner()
             self._open_doors()
             login = self.login = operator_login(self.state, self._environ)
+            if others := self._servers.left_aside():
+                self._say(f"{' and '.join(others)} has the data of another topology: this one begins without them.")
             if self._servers.titles:
                 self._say(f"Starting {' and '.join(self._servers.titles)}.")
             self._servers.start()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
 
@@ -34,11 +35,12 @@ def count(title: str, number: int, address: str, *, alarming: bool = False, note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """``failed``: its database could not be asked now."""
+    """``failed``: its database could not be asked now. ``elsewhere``: the page that has the figures instead."""
 
     title: str
     figures: Sequence[Figure]
     failed: bool = False
+    elsewhere: str = ""
 
 
 type _Source = Callable[[], Sequence[Figure]]
@@ -60,18 +62,32 @@ class Figures:
         self._of_machinery[domain] = source
 
     def of_domains(self, request: HttpRequest) -> list[Group]:
-        return _groups(self._of_domains, request)
+        """What is not hosted here is named, with the address where its process tells of it."""
+        others = [
+            Group(title=domain.capitalize(), figures=(), elsewhere=f"{settings.CONSOLE_PATH}/{domain}/")
+            for domain in settings.DOMAIN_ALIASES
+            if domain not in settings.HOSTED_DOMAINS and _may_see(domain, request)
+        ]
+        return [*_groups(self._of_domains, request), *others]
 
     def of_machinery(self, request: HttpRequest) -> list[Group]:
         return _groups(self._of_machinery, request)
 
+    def of_one(self, domain: str, request: HttpRequest) -> dict[str, list[Group]]:
+        """One domain's own ``groups``, and its ``machinery``."""
+        every = {"groups": self._of_domains, "machinery": self._of_machinery}
+        return {
+            name: _groups({domain: sources[domain]} if domain in sources else {}, request)
+            for name, sources in every.items()
+        }
+
 
 def _groups(sources: dict[str, _Source], request: HttpRequest) -> list[Group]:
-    return [
-        _asked(domain.capitalize(), source)
-        for domain, source in sources.items()
-        if request.user.has_perm(f"{domain}.view_any")
-    ]
+    return [_asked(domain.capitalize(), source) for domain, source in sources.items() if _may_see(domain, request)]
+
+
+def _may_see(domain: str, request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(f"{domain}.view_any"))
 
 
 def _asked(title: str, source: _Source) -> Group:

@@ -33,7 +33,7 @@ _LEFT_OUT = {"password_change", "password_change_done", "autocomplete", "view_on
 
 
 class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
-    index_template = "console/index.html"
+    index_template = app_index_template = "console/index.html"
     login_template = "admin/login.html"
     enable_nav_sidebar = True
 
@@ -53,6 +53,14 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
             "machinery": self.figures.of_machinery(request),
         }
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
+
+    @method_decorator(never_cache)
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """One domain's part of the first page, from a process that hosts it."""
+        context = {"title": app_label.capitalize(), **self.figures.of_one(app_label, request)}
+        return cast(TemplateResponse, super().app_index(request, app_label, {**context, **(extra_context or {})}))
 
     # --- Signing in and out -----------------------------------------------------------------------------------------
 

@@ -95,6 +95,8 @@ def _from_rest_framework(error: exceptions.APIException) -> Problem:
         return _from_validation(error)
     if isinstance(error, exceptions.UnsupportedMediaType):
         headers["Accept"] = "application/json"
+    if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(_RETRY_SECONDS)
     code = error.get_codes()
     return Problem(
         error.status_code, code if isinstance(code, str) else "bad_request", str(error.detail), headers=headers

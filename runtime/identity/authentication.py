@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from runtime.identity.keys import may_verify
+from runtime.identity.keys import may_verify, verifying_keys
 from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify
@@ -57,13 +57,21 @@ class InvalidToken(AuthenticationFailed):
     default_code = "invalid_token"
 
 
+class KeysUnavailable(APIException):
+    """Nobody can say whether the token is good: no key was ever fetched. A 401 would make people sign in again."""
+
+    status_code = 503
+    default_detail = "Tokens cannot be checked now. Try again."
+    default_code = "keys_unavailable"
+
+
 class BearerAuthentication(BaseAuthentication):
-    """RFC 6750: ``Authorization: Bearer …``. Missing is anonymous, bad is a 401."""
+    """RFC 6750: ``Authorization: Bearer …``. Missing is anonymous, bad is a 401, and one nobody can check a 503."""
 
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         principal, bad = _remember(request._request)
         if bad:
-            raise InvalidToken
+            raise InvalidToken if verifying_keys().by_kid or not may_verify() else KeysUnavailable
         return None if principal is None else (principal, "bearer")
 
     def authenticate_header(self, request: Request) -> str:

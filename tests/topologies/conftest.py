@@ -28,7 +28,7 @@ def partition_of(topology: str, **environ: str) -> Iterator[Shop]:
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS]
+    scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS]
 )
 def partition(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from partition_of(request.param)

@@ -93,3 +93,23 @@ def test_a_domain_that_cannot_answer_leaves_the_page_to_the_others(sign_in, monk
     assert page.status_code == 200
     assert [(group.title, group.failed) for group in page.context["groups"]] == [("Orders", True), ("Payments", False)]
     assert "cannot be asked now" in page.content.decode()
+
+
+def test_one_domain_has_a_page_with_its_own_figures_and_no_others(sign_in, trade: Trade) -> None:
+    trade.order()
+    page = sign_in("support").get("/admin/orders/")
+
+    assert page.status_code == 200
+    assert [group.title for group in page.context["groups"]] == ["Orders"]
+    assert [group.title for group in page.context["machinery"]] == ["Orders"]
+    assert {f.title: f.value for f in page.context["groups"][0].figures}["Confirmed"] == "1"
+
+
+def test_of_what_is_not_hosted_here_the_first_page_says_where_it_is(sign_in, settings) -> None:
+    reader = sign_in("support")
+    settings.HOSTED_DOMAINS = ("users", "inventory")
+
+    groups = {group.title: group.elsewhere for group in reader.get("/admin/").context["groups"]}
+
+    assert groups["Payments"] == "/admin/payments/"
+    assert groups["Inventory"] == ""

@@ -103,6 +103,20 @@ def test_a_token_is_good_where_only_the_published_keys_are_known(publisher, sett
         verify(token)
 
 
+def test_where_no_key_was_ever_had_a_token_is_neither_good_nor_bad(publisher, settings, tmp_path, client):
+    authorization = f"Bearer {issue(user_id=USER, roles=['support'])}"
+    publisher.status = 503
+    settings.JWT_SIGNING_KEY, settings.JWKS_URL, settings.JWKS_KEPT_IN = None, publisher.url, tmp_path / "jwks.json"
+    keys._published_at.cache_clear()
+
+    answer = client.get("/api/orders", HTTP_AUTHORIZATION=authorization)
+
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "keys_unavailable", "5")
+    assert client.get("/api/orders").status_code == 401
+    settings.JWKS_URL = None
+    assert client.get("/api/orders", HTTP_AUTHORIZATION=authorization).json()["code"] == "invalid_token"
+
+
 def test_keys_are_asked_for_when_the_first_token_comes_and_then_believed(publisher, clock):
     publisher.publish(FIRST)
     found = PublishedKeys(publisher.url)
