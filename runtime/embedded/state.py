@@ -54,7 +54,9 @@ class RunFile(TypedDict):
     """
     What runs. ``started`` are start times in the system's ticks, None on a system that does not tell.
 
-    ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``.
+    ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``. ``resting`` is
+    the move for which processes were stopped, ``followed`` the latest whose outcome was put into practice, ``failure``
+    why it could not be in full.
     """
 
     http: str
@@ -68,6 +70,9 @@ class RunFile(TypedDict):
     topology: NotRequired[str]
     groups: NotRequired[dict[str, RunningGroup]]
     gateway: NotRequired[dict[str, str]]
+    resting: NotRequired[str]
+    followed: NotRequired[str]
+    failure: NotRequired[str]
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg2 import sql
 
+from runtime.extraction.errors import ExtractionError
 from runtime.extraction.places import session
 
 _ROWS = """
@@ -52,6 +53,14 @@ class Compared:
     @property
     def rows(self) -> int:
         return sum(found.rows for found in self.source.values())
+
+
+class NotEqual(ExtractionError):
+    """What arrived is not what left: {differences}. Nothing was switched."""
+
+    def __init__(self, compared: Compared) -> None:
+        super().__init__(differences=", ".join(compared.different))
+        self.compared = compared
 
 
 def compare(

@@ -54,12 +54,15 @@ def copy(source_url: str, target_url: str, schema: str, *, moved: Callable[[int]
     bytes. Raises CopyFailed with the program's last words.
     """
     folder = tools()
-    dump = [folder / "pg_dump", "--format=custom", "--compress=none", f"--schema={schema}", *_ALIKE]
-    restore = [folder / "pg_restore", "--exit-on-error", "--single-transaction", f"--schema={schema}", *_ALIKE]
+    dump: list[str | Path] = [folder / "pg_dump", "--format=custom", "--compress=none", f"--schema={schema}", *_ALIKE]
+    restore: list[str | Path] = [folder / "pg_restore", "--exit-on-error", "--single-transaction", *_ALIKE]
+    restore.append(f"--schema={schema}")
     with tempfile.TemporaryFile() as dump_says, tempfile.TemporaryFile() as restore_says:
-        with _running(dump, source_url, says=dump_says, stdout=subprocess.PIPE) as writer:
-            with _running(restore, target_url, says=restore_says, stdin=subprocess.PIPE) as reader:
-                size = _pump(writer, reader, moved)
+        with (
+            _running(dump, source_url, says=dump_says, stdout=subprocess.PIPE) as writer,
+            _running(restore, target_url, says=restore_says, stdin=subprocess.PIPE) as reader,
+        ):
+            size = _pump(writer, reader, moved)
         # The reader's end is what counts; the writer's comes first where the reader only missed the rest of it.
         for program, process, says in (("pg_dump", writer, dump_says), ("pg_restore", reader, restore_says)):
             broken_pipe = program == "pg_dump" and reader.returncode != 0 and process.returncode == -13

@@ -43,13 +43,13 @@ class SameDatabase(ExtractionError):
 
 
 class OlderServer(ExtractionError):
-    """{target} runs PostgreSQL {found}, which is older than the {wanted} of {source}: data only move to the same version
-    or a later one."""
+    """{target} runs PostgreSQL {found}, which is older than the {wanted} of {source}: data only move to the same
+    version or a later one."""
 
 
 class ToolsTooOld(ExtractionError):
-    """pg_dump is of PostgreSQL {found}, and {source} runs {wanted}: it reads its own version and older ones. Put a newer
-    one on PATH."""
+    """pg_dump is of PostgreSQL {found}, and {source} runs {wanted}: it reads its own version and older ones. Put a
+    newer one on PATH."""
 
 
 class ReadOnly(ExtractionError):
@@ -63,10 +63,6 @@ class SessionsRemain(ExtractionError):
 class CopyFailed(ExtractionError):
     """{program} ended with code {code}; it said:
     {words}"""
-
-
-class NotEqual(ExtractionError):
-    """What arrived is not what left: {differences}. Nothing was switched."""
 
 
 class CannotLogIn(ExtractionError):

@@ -1,10 +1,10 @@
 """
 The fence: nobody reads or writes a schema any more but its administrator.
 
-The order decides: first the roles may not log in, then they lose the schema, then their sessions are ended, then one waits
-until there are none. A session that was ended later, or not waited for, could still commit after the copy was made. The
-same holds for a database where the roles have to stay able to log in, since another database of that server uses
-them: they come in and find the schema closed.
+The order decides: first the roles may not log in, then they lose the schema, then their sessions are ended, then one
+waits until there are none. A session that was ended later, or not waited for, could still commit after the copy was
+made. The same holds for a database where the roles have to stay able to log in, since another database of that server
+uses them: they come in and find the schema closed.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def set_aside(url: str, schema: str) -> str | None:
         if mark is None or mark.state != "left":
             return None
         name = f"{schema}_until_{time.strftime('%Y%m%d_%H%M%S', time.gmtime())}"
-        cursor.execute(
-            sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(schema), sql.Identifier(name))
-        )
+        cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(schema), sql.Identifier(name)))
         return name
 
 

@@ -1,6 +1,6 @@
 """
-One schema's way from a database to another, step by step. Each step may be run again; until the target is opened all can
-be taken back.
+One schema's way from a database to another, step by step. Each step may be run again; until the target is opened all
+can be taken back.
 
 Who calls decides when, and writes down how far it came: this knows the two databases and nothing of processes.
 """
@@ -15,17 +15,17 @@ import psycopg2
 from runtime.databases.roles import provision, restrict_append_only
 from runtime.databases.urls import role_url
 from runtime.extraction import fencing
-from runtime.extraction.comparing import Compared, compare
+from runtime.extraction.comparing import Compared, NotEqual, compare
 from runtime.extraction.copying import copy, tools_major
 from runtime.extraction.errors import (
     CannotLogIn,
     InAnothersHands,
     NotEmpty,
-    NotEqual,
     NothingThere,
     OlderServer,
     SameDatabase,
     ToolsTooOld,
+    Unreachable,
 )
 from runtime.extraction.places import Place, look, require_rights, session, shown
 
@@ -36,7 +36,8 @@ type Done = Callable[[str], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relocation:
     """
-    ``source_url`` and ``target_url`` are administrators'. ``append_only`` are tables that the running role only adds to.
+    ``source_url`` and ``target_url`` are administrators'. ``append_only`` are tables that the running role only adds
+    to.
     """
 
     schema: str
@@ -105,7 +106,7 @@ class Relocation:
         """Both sides, row by row, and that the running role can log in at the target. Raises NotEqual, CannotLogIn."""
         compared = compare(self.source_url, self.target_url, self.schema, done=done)
         if compared.different:
-            raise NotEqual(differences=", ".join(compared.different), compared=compared)
+            raise NotEqual(compared)
         self._log_in()
         return compared
 
@@ -122,14 +123,19 @@ class Relocation:
         fencing.open_filled(self.target_url, self.schema, move=self.move)
         fencing.settle(self.source_url, self.schema, move=self.move)
 
-    def undo(self) -> None:
+    def undo(self) -> bool:
         """
         The source is open again as it was, and the target holds nothing of this move. Not after ``open``.
 
-        Raises Unreachable where the source cannot be reached; the target's part is then undone already.
+        The answer is whether the target could be reached; if not, what was brought there lies closed until it is
+        dropped. Raises Unreachable where the source cannot be reached.
         """
-        fencing.drop_filling(self.target_url, self.schema, move=self.move)
         fencing.unfence(self.source_url, self.schema, move=self.move)
+        try:
+            fencing.drop_filling(self.target_url, self.schema, move=self.move)
+        except Unreachable:
+            return False
+        return True
 
     @property
     def _owner_url(self) -> str:
