@@ -57,6 +57,10 @@ class SupervisorGone(MoveRefused):
     """What runs in {state} has ended meanwhile."""
 
 
+class GatewayMissing(MoveRefused):
+    """{domain} would be in a group by itself, and before several groups stands a gateway: {reason} Run `make setup`."""
+
+
 class NotReady(MoveRefused):
     """What was to be started is not ready: {why}"""
 

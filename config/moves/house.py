@@ -63,38 +63,38 @@ class Supervised:
         self._supervisor = run["supervisor"]
 
     def rest(self, move: str) -> None:
-        self._tell()
-        self._await(lambda run: run.get("resting") == move, what="stop the domain's processes", limit=STOP_LIMIT)
+        self._ask(lambda run: run.get("resting") == move, what="stop the domain's processes", limit=STOP_LIMIT)
 
     def follow(self, move: str | None) -> None:
-        self._tell()
-        run = self._await(
+        self._ask(
             lambda run: "resting" not in run and run["state"] == "ready" and move in {None, run.get("followed")},
             what="get ready",
             limit=START_LIMIT,
         )
-        if why := run.get("failure"):
-            raise NotReady(why=why)
 
-    def _tell(self) -> None:
-        if not self._is_alive():
+    def _ask(self, condition: Callable[[RunFile], bool], *, what: str, limit: float) -> None:
+        """Have it look at the files again, and wait until it has done what they say, or says why not."""
+        found = read_run(self._state)
+        if not self._is_alive() or found is None:
             raise SupervisorGone(state=self._state)
+        heeded = found.get("heeded", 0)
         os.kill(self._supervisor["pid"], signal.SIGUSR1)
 
-    def _await(self, condition: Callable[[RunFile], bool], *, what: str, limit: float) -> RunFile:
-        found: RunFile | None = None
+        def why_not() -> str:
+            return str(found.get("failure", "")) if found and found.get("heeded", 0) > heeded else ""
 
         def done() -> bool:
             nonlocal found
             found = read_run(self._state)
-            return not self._is_alive() or (found is not None and condition(found))
+            return not self._is_alive() or (found is not None and (bool(why_not()) or condition(found)))
 
         in_time = wait_until(done, limit=limit, every=0.05)
         if not self._is_alive():
             raise SupervisorGone(state=self._state)
-        if not in_time or found is None:
+        if why := why_not():
+            raise NotReady(why=why)
+        if not in_time:
             raise SupervisorSilent(state=self._state, what=what, limit=limit, logs=self._state / "log")
-        return found
 
     def _is_alive(self) -> bool:
         return is_alive(self._supervisor["pid"], self._supervisor["started"])

@@ -11,12 +11,21 @@ from uuid import uuid4
 
 from config.environment import DOMAINS, Environment
 from config.extracted import Away, Extracted, to_json
-from config.moves.errors import AlreadyExtracted, BadAddress, NoTarget, NotExtracted, SourceUnknown, UnknownDomain
+from config.moves.errors import (
+    AlreadyExtracted,
+    BadAddress,
+    GatewayMissing,
+    NoTarget,
+    NotExtracted,
+    SourceUnknown,
+    UnknownDomain,
+)
 from config.services import BadServiceUrl, service_urls
 from config.supervision.processes import named
 from runtime.databases.urls import BadDatabaseUrl, connection_settings
 from runtime.extraction.journal import Database, Move
 from runtime.extraction.places import shown
+from runtime.gateway.program import HaproxyMissing, haproxy
 
 
 def extraction(settings: Environment, *, domain: str, database_url: str | None, service_url: str | None) -> Move:
@@ -32,6 +41,8 @@ def extraction(settings: Environment, *, domain: str, database_url: str | None, 
     source = _home(settings, extracted, domain)
     move = _new_id()
     after = extracted.with_domain(domain, Away(database=database_url, service=service, left=source.url), move=move)
+    if after.topology.is_split:
+        _require_gateway(domain)
     return _move(move, "extract", domain, source=source, target=Database(url=database_url), after=after)
 
 
@@ -45,6 +56,8 @@ def absorption(settings: Environment, *, domain: str) -> Move:
     move = _new_id()
     target = Database(url=away.left) if away.left else _embedded(extracted, domain)
     after = extracted.without_domain(domain, move=move)
+    if after.topology.is_split:
+        _require_gateway(domain)
     return _move(move, "absorb", domain, source=Database(url=away.database), target=target, after=after)
 
 
@@ -83,6 +96,13 @@ def _new_id() -> str:
 def _require_known(domain: str) -> None:
     if domain not in DOMAINS:
         raise UnknownDomain(domain=domain, known=", ".join(DOMAINS))
+
+
+def _require_gateway(domain: str) -> None:
+    try:
+        haproxy()
+    except HaproxyMissing as error:
+        raise GatewayMissing(domain=domain, reason=str(error)) from None
 
 
 def _require_url(url: str) -> None:

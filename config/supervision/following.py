@@ -21,14 +21,15 @@ class Following:
     resting: Move | None = None
     followed: str = ""
     failure: str = ""
+    heeded: int = 0
     _taking_up: Child | None = None
 
     def rest(self, move: Move) -> None:
-        self.resting, self.failure, self._taking_up = move, "", None
+        self.resting, self._taking_up = move, None
 
     def follow(self, state: Path) -> None:
         extracted = read_extracted(state)
-        self.resting, self.failure, self.followed = None, "", extracted.move if extracted else ""
+        self.resting, self.followed = None, extracted.move if extracted else ""
 
     def is_over(self, state: Path) -> bool:
         """Whether the move that was rested for is gone, without a word from who carried it out."""
@@ -55,6 +56,7 @@ class Following:
         )
 
     def write_down(self, run: RunFile) -> None:
+        run["heeded"] = self.heeded
         if self.resting is not None:
             run["resting"] = self.resting.id
         if self.followed:

@@ -194,6 +194,7 @@ class Supervisor:
 
     def _heed(self) -> None:
         """Do as a move has written: stop what hosts a domain, or run everything as it is wanted now."""
+        self._following.failure = ""
         try:
             move = read_move(self.state)
             if move is not None and move.keeps_resting:
@@ -207,6 +208,7 @@ class Supervisor:
             self._say(str(error))
             self._following.failure = str(error)
         self._phase = "ready"
+        self._following.heeded += 1
         self._write_down()
 
     def _rest(self, move: Move) -> None:

@@ -56,7 +56,7 @@ class RunFile(TypedDict):
 
     ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``. ``resting`` is
     the move for which processes were stopped, ``followed`` the latest whose outcome was put into practice, ``failure``
-    why it could not be in full.
+    why it could not be in full; ``heeded`` counts how often something new was looked at.
     """
 
     http: str
@@ -70,6 +70,7 @@ class RunFile(TypedDict):
     topology: NotRequired[str]
     groups: NotRequired[dict[str, RunningGroup]]
     gateway: NotRequired[dict[str, str]]
+    heeded: NotRequired[int]
     resting: NotRequired[str]
     followed: NotRequired[str]
     failure: NotRequired[str]
