@@ -33,7 +33,9 @@ CREATE TABLE {schema}.book (
     bought timestamptz NOT NULL DEFAULT {schema}.clock_now(),
     kept_for interval
 );
-CREATE TABLE {schema}.reading (book_id bigint NOT NULL REFERENCES {schema}.book DEFERRABLE INITIALLY DEFERRED, page int);
+CREATE TABLE {schema}.reading (
+    book_id bigint NOT NULL REFERENCES {schema}.book DEFERRABLE INITIALLY DEFERRED, page int
+);
 CREATE TABLE {schema}."The Log" (line text);
 CREATE INDEX reading_by_book ON {schema}.reading (book_id);
 CREATE FUNCTION {schema}.no_blank_page() RETURNS trigger LANGUAGE plpgsql AS
@@ -56,7 +58,8 @@ UNION ALL SELECT 'schema', nspname, concat_ws(' ', pg_get_userbyid(nspowner), ob
 FROM pg_namespace WHERE nspname = %(schema)s
 UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = to_regnamespace(%(schema)s)
-UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger JOIN pg_class ON tgrelid = pg_class.oid
+UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger
+JOIN pg_class ON tgrelid = pg_class.oid
 WHERE relnamespace = to_regnamespace(%(schema)s) AND NOT tgisinternal
 UNION ALL SELECT 'role', rolname, rolcanlogin::text FROM pg_roles WHERE rolname IN (%(schema)s, %(schema)s || '_owner')
 ORDER BY 1, 2, 3
