@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import engine, events, machine, report
+from benchmarks import calls, engine, events, machine, report
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -37,10 +37,12 @@ def main() -> int:
         wanted = wanted_by(os.environ)
         if not Path("/proc/self/stat").exists():
             raise NoProc
-        sizes = events_by(os.environ)
+        sizes, asked = events_by(os.environ), calls_by(os.environ)
         figures, turns, facts = run(System(folder / "bench"), wanted, console)
         with console.status("Events") as status:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
+        with console.status("Calls") as status:
+            called = calls.measure_calls(folder / "bench", rounds=wanted.rounds, calls=asked, tell=status.update)
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
@@ -50,7 +52,14 @@ def main() -> int:
     report.show(figures, console)
     report.show_engine(turns, console)
     report.show_events(backlogs, console)
-    found = {**facts, **report.as_json(figures), "engine": engine.as_json(turns), "events": events.as_json(backlogs)}
+    report.show_calls(called, console)
+    found = {
+        **facts,
+        **report.as_json(figures),
+        "engine": engine.as_json(turns),
+        "events": events.as_json(backlogs),
+        "calls": calls.as_json(called),
+    }
     write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))
     console.print(f"All of it: {folder / 'bench.json'}; as a picture: {folder / 'bench.svg'}", highlight=False)
@@ -71,6 +80,11 @@ def wanted_by(environ: Mapping[str, str]) -> Wanted:
 def events_by(environ: Mapping[str, str]) -> list[int]:
     """EVENTS: how long each backlog is. Raises BadSetting."""
     return [_whole("EVENTS", word.strip()) for word in (environ.get("EVENTS") or "1000,100000").split(",")]
+
+
+def calls_by(environ: Mapping[str, str]) -> int:
+    """CALLS: how many of each kind in a round. Raises BadSetting."""
+    return _whole("CALLS", environ.get("CALLS") or "2000")
 
 
 def _whole(name: str, value: str) -> int:

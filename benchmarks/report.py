@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import engine
+from benchmarks import calls, engine
+from benchmarks.calls import CallRound
 from benchmarks.engine import Turn
 from benchmarks.events import Backlog, verdict
 from benchmarks.figures import CLIENT, TARGET_RATIO, TARGET_WEB_BYTES, Figures, Pair, Spread, cpu_of
@@ -40,6 +41,20 @@ def show_engine(turns: Sequence[Turn], console: Console) -> None:
         table.add_row(f"{number} by the engine", *words)
     console.print(table)
     console.print(engine.verdict(list(turns)), highlight=False)
+
+
+def show_calls(rounds: Sequence[CallRound], console: Console) -> None:
+    table = _table("CPU for a call, µs: rows for each round", "", "client", "server", "both")
+    for number, each in enumerate(rounds, start=1):
+        sides = {"a health request": each.health, **{f"{name}, remote": found for name, found in each.remote.items()}}
+        for name, (client, server) in sides.items():
+            table.add_row(f"{number} {name}", f"{client:.0f}", f"{server:.0f}", f"{client + server:.0f}")
+        for name in each.local:
+            table.add_row(f"{number} {name}, local", f"{each.local[name]:.1f}", "", "")
+            table.add_row(f"{number} {name}, the function", f"{each.straight[name]:.1f}", "", "")
+    console.print(table)
+    for sentence in calls.verdicts(list(rounds)):
+        console.print(sentence, highlight=False)
 
 
 def show_events(backlogs: Sequence[Backlog], console: Console) -> None:

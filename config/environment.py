@@ -117,7 +117,7 @@ def _keys(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
     return {
         "secret_key": own["SECRET_KEY"],
         "jwt_signing_key": own.get("JWT_SIGNING_KEY"),
-        "jwks_url": _address(environ, "JWKS_URL", "https://shop.example/.well-known/jwks.json"),
+        "jwks_url": values.address(environ, "JWKS_URL", "https://shop.example/.well-known/jwks.json"),
         "service_key": own["SERVICE_KEY"],
         "webhook_secret": own["SANDBOX_WEBHOOK_SECRET"],
     }
@@ -146,7 +146,7 @@ def _shop(environ: Mapping[str, str], hosted: tuple[str, ...]) -> dict[str, Any]
     return {
         "payment_provider": provider,
         "stripe": _stripe(environ, in_use=provider == "stripe" and "payments" in hosted),
-        "shop_currency": _currency(environ),
+        "shop_currency": values.currency(environ),
         "payment_capture": values.choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
         "order_budget": values.duration(environ, "ORDER_BUDGET", "3s"),
         "saga_patience": values.duration(environ, "SAGA_PATIENCE", "1h"),
@@ -221,15 +221,8 @@ def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
 
 def _public_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
     """Where people find us: what links in letters begin with."""
-    given = _address(environ, "PUBLIC_URL", "https://shop.example")
+    given = values.address(environ, "PUBLIC_URL", "https://shop.example")
     return (given or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/")
-
-
-def _address(environ: Mapping[str, str], name: str, example: str) -> str | None:
-    given = environ.get(name)
-    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
-        raise BadSetting(name, given, f"it is an http or https address, as in {example}")
-    return given or None
 
 
 def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
@@ -285,7 +278,7 @@ def _service_urls(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[st
 
 
 def _stripe(environ: Mapping[str, str], *, in_use: bool) -> StripeSettings:
-    currency = _currency(environ)
+    currency = values.currency(environ)
     if in_use and currency in NOT_HUNDREDTHS:
         raise BadSetting("SHOP_CURRENCY", currency, "Stripe does not count it in hundredths, as all prices here are")
     try:
@@ -309,13 +302,6 @@ def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not words:
         raise BadSetting("DOMAINS", environ["DOMAINS"], f"it names some of {', '.join(DOMAINS)}")
     return tuple(domain for domain in DOMAINS if domain in words)
-
-
-def _currency(environ: Mapping[str, str]) -> str:
-    value = environ.get("SHOP_CURRENCY", "GBP")
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise BadSetting("SHOP_CURRENCY", value, "it is three capital letters, as in GBP")
-    return value
 
 
 def django_database(url: str | None) -> dict[str, Any]:

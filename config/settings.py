@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from config.calls import CALLERS as CALLERS
+from config.calls import call_policies
 from config.console import UNFOLD as UNFOLD
 from config.environment import DOMAINS, ENVIRONMENT, django_database
 from runtime.telemetry.logs import logging_config
@@ -94,6 +96,13 @@ STRIPE_WEBHOOK_SECRETS = ENVIRONMENT.stripe.webhook_secrets
 STRIPE_API_BASE = ENVIRONMENT.stripe.api_base
 # At most half of the web threads may wait for the provider; the rest keep answering.
 PROVIDER_WAITERS = max(1, ENVIRONMENT.web_threads // 2)
+
+# --- Calls ----------------------------------------------------------------------------------------------------------
+
+# By domain: at most half of the web threads may wait for one of them.
+CALL_POLICIES = call_policies(
+    places=max(1, ENVIRONMENT.web_threads // 2), provider_seconds=ENVIRONMENT.provider_timeout
+)
 
 # --- Events ---------------------------------------------------------------------------------------------------------
 

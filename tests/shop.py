@@ -67,7 +67,7 @@ class Shop:
         self._up = subprocess.Popen(
             [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
         )
-        wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=90)
+        wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=150)
         assert self._up.poll() is None, (self.folder / "up.log").read_text()
         self.operator = self.sign_in(OPERATOR)
 

@@ -6,7 +6,6 @@ shared with a forked process, following nobody elsewhere and reading no more tha
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import Any
 
 import stripe
 import urllib3
+
+from runtime.calls.connections import AnswerTooLarge, Connections
 
 # It would tell of this machine, and leave a file in somebody's home for that.
 stripe.enable_telemetry = False
@@ -51,8 +52,13 @@ class PooledClient(stripe.HTTPClient):
 
     def __init__(self, *, places: int) -> None:
         super().__init__()
-        self._places = places
-        self._owned: tuple[int, urllib3.PoolManager] = (0, urllib3.PoolManager())
+        self._connections = Connections(
+            kept=places,
+            connect_seconds=_CONNECT,
+            largest=LARGEST_ANSWER,
+            num_pools=2,
+            ca_certs=stripe.ca_bundle_path,
+        )
 
     def request(
         self,
@@ -67,48 +73,13 @@ class PooledClient(stripe.HTTPClient):
         if left <= 0:
             raise _no_answer("there was no time left to ask")
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=post_data,
-                headers=dict(headers or {}),
-                timeout=urllib3.Timeout(connect=min(left, _CONNECT), read=left),
-                redirect=False,
-                retries=False,
-                preload_content=False,
-            )
-            return _read(answer), answer.status, answer.headers
-        except (urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+            answer = self._connections.ask(method, url, body=post_data, headers=headers or {}, seconds=left)
+            return answer.body.decode(), answer.status, answer.headers
+        except (urllib3.exceptions.HTTPError, OSError, UnicodeError, AnswerTooLarge) as error:
             raise _no_answer(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        self._pool.clear()
-
-    @property
-    def _pool(self) -> urllib3.PoolManager:
-        """This process's own: a connection that was opened before a fork is the parent's."""
-        process, pool = self._owned
-        if process != os.getpid():
-            pool = urllib3.PoolManager(num_pools=2, maxsize=self._places, ca_certs=stripe.ca_bundle_path)
-            self._owned = os.getpid(), pool
-        return pool
-
-
-def _read(answer: urllib3.BaseHTTPResponse) -> str:
-    """The whole body. One that is cut short, too large or too slow is no answer."""
-    body = bytearray()
-    try:
-        while chunk := answer.read1(65_536):
-            body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise urllib3.exceptions.HTTPError(f"the answer is larger than {LARGEST_ANSWER:,} bytes")
-            if time.monotonic() > _until.get():
-                raise urllib3.exceptions.HTTPError("the answer came too slowly")
-    except BaseException:
-        answer.close()
-        raise
-    answer.release_conn()
-    return body.decode()
+        self._connections.close()
 
 
 def _no_answer(why: str) -> stripe.APIConnectionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from runtime.calls.counting import counted
 from runtime.calls.manners import Client, before_calling, packed, packed_answer, perform
 from runtime.calls.signatures import Method
 from runtime.codec import decode
@@ -30,4 +31,4 @@ def _guarded(domain: str, method: Method, implementation: Callable[..., Any]) ->
     def answered(value: Any) -> Any:
         return decode(packed_answer(value, method.returns), method.returns)
 
-    return invoke
+    return counted(domain, method.name, "local", invoke)

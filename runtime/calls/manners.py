@@ -26,6 +26,10 @@ class BrokenService(RuntimeError):
     """The callee failed in a way its contract does not foresee. That is a bug: stop, mark, alarm. It may have run."""
 
 
+class CrashedService(BrokenService):
+    """The callee says so itself: it was asked rightly, and failed."""
+
+
 class Client:
     """Stands for a service. Its methods are the Protocol's, and nothing else can be reached."""
 

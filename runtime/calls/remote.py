@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Never
 
 from contracts._base import ContractError, DeadlineExceeded, Unavailable
+from runtime.calls.connections import Answer, AnswerTooLarge
 from runtime.calls.context import current_call
-from runtime.calls.manners import BrokenService, Client, before_calling, packed
-from runtime.calls.pool import POOL, Answer, AnswerTooLarge, unavailable
+from runtime.calls.counting import counted
+from runtime.calls.guards import guard_of
+from runtime.calls.manners import BrokenService, Client, CrashedService, before_calling, packed
+from runtime.calls.pool import POOL, unavailable
 from runtime.calls.signatures import Method
 from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
 from runtime.codec import NotDecodable, decode
@@ -20,12 +23,10 @@ from runtime.telemetry.tracing import current_request_id, current_traceparent
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 10.0
-"""How long an answer is waited for where the caller has no deadline."""
-
 _TURNED_AWAY = frozenset({401, 421})
 """Keys or routes that are being changed: nothing ran, and asking again helps once they agree."""
 _NOT_JSON = object()
+_SERVERS_FAULT = 500
 _OVERLOADED = frozenset({408, 429, 502, 503, 504})
 
 
@@ -50,20 +51,28 @@ def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[Con
             json.dumps(name).encode() + b":" + value for name, value in packed(domain, method, arguments).items()
         ]
         body = b"{" + b",".join(members) + b"}"
-        seconds = current_call().allowed(PATIENCE_SECONDS)
-        try:
-            answer = POOL.post(url, body=body, headers=_headers(domain, seconds=seconds), seconds=seconds)
-        except AnswerTooLarge as error:
-            raise BrokenService(f"{call} failed: {error}") from error
-        except DeadlineExceeded:
-            raise
-        except Unavailable as error:
-            raise unavailable(f"{domain} cannot be reached: {error.detail}", may_have_run=error.may_have_run) from error
-        if answer.status == 200:
-            return _value(call, method, answer)
-        _raise(call, answer, errors)
 
-    return invoke
+        def once(seconds: float) -> Any:
+            answer = _answer(call, url, body=body, headers=_headers(domain, seconds=seconds), seconds=seconds)
+            if answer.status == 200:
+                return _value(call, method, answer)
+            _raise(call, answer, errors)
+
+        return guard_of(domain).ask(method.name, once, keyed=method.is_keyed, left=current_call().remaining)
+
+    return counted(domain, method.name, "remote", invoke)
+
+
+def _answer(call: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    try:
+        return POOL.post(url, body=body, headers=headers, seconds=seconds)
+    except AnswerTooLarge as error:
+        raise BrokenService(f"{call} failed: {error}") from error
+    except DeadlineExceeded:
+        raise
+    except Unavailable as error:
+        domain = call.partition(".")[0]
+        raise unavailable(f"{domain} cannot be reached: {error.detail}", may_have_run=error.may_have_run) from error
 
 
 def _headers(domain: str, *, seconds: float) -> dict[str, str]:
@@ -99,7 +108,8 @@ def _raise(call: str, answer: Answer, errors: Mapping[str, type[ContractError]])
         raise unavailable(f"{call} was turned away: {said}", may_have_run=False)
     if answer.status in _OVERLOADED:
         raise unavailable(f"{call} was not answered: {said}", may_have_run=True)
-    raise BrokenService(f"{call} failed: {said}")
+    kind = CrashedService if answer.status >= _SERVERS_FAULT else BrokenService
+    raise kind(f"{call} failed: {said}")
 
 
 def _json(body: bytes) -> Any:

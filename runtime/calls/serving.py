@@ -2,8 +2,8 @@
 ``POST /internal/contracts/{domain}/{method}``: the callee's side, on the inside port only, for services only.
 
 A contract's error arrives as itself, with its kinds (wire.py). Everything else that is the caller's fault is a 4xx: its
-token (401), a domain that is not hosted here (421), a method that the contract does not have (404), arguments (400). A
-bug here is a 500 that says which call failed, and the rest to our own log.
+token (401), a domain that is not hosted here (421), a method that the contract does not have (404) or that is not for
+this caller (403), arguments (400). A bug here is a 500 that says which call failed, and the rest to our own log.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from runtime.http.problem import Problem, field_error
 from runtime.http.problems import problem_response
 from runtime.identity import service_tokens
 from runtime.identity.authentication import identify
+from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify_carried
 
@@ -63,23 +64,34 @@ def contracts(request: HttpRequest, domain: str, method: str) -> HttpResponse:
 def _answer(request: HttpRequest, domain: str, name: str) -> bytes:
     if request.method != "POST":
         raise Problem(405, "method_not_allowed", f"{request.method} is not answered here.", headers={"Allow": "POST"})
-    _let_in(request, domain)
+    caller = _let_in(request, domain)
     served = _served(domain, name)
+    _require_allowed(caller, domain, name)
     arguments = _arguments(request, served.method)
     with _ambient(request):
         current_call().require_time()
         return perform(domain, name, served.run, arguments, finish=partial(packed_answer, type_=served.method.returns))
 
 
-def _let_in(request: HttpRequest, domain: str) -> None:
+def _let_in(request: HttpRequest, domain: str) -> Principal:
+    """Which service asks. Raises Problem."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
         if scheme.lower() != "bearer":
             raise service_tokens.BadServiceToken
-        identify(request, service_tokens.verify(token.strip(), audience=domain))
+        caller = service_tokens.verify(token.strip(), audience=domain)
     except service_tokens.BadServiceToken:
         detail = f"Only a service with a token for {domain} may ask here."
         raise Problem(401, "invalid_service_token", detail) from None
+    identify(request, caller)
+    return caller
+
+
+def _require_allowed(caller: Principal, domain: str, method: str) -> None:
+    """A process that hosts several domains may ask whatever one of them may."""
+    allowed: frozenset[str] = settings.CALLERS.get(domain, {}).get(method, frozenset())
+    if allowed.isdisjoint(service_tokens.domains_of(caller)):
+        raise Problem(403, "caller_not_allowed", f"{caller.id} may not ask {domain} for {method}.")
 
 
 def _served(domain: str, name: str) -> _Served:

@@ -17,6 +17,11 @@ class Method:
     optional: frozenset[str]
     positional: frozenset[str]
 
+    @property
+    def is_keyed(self) -> bool:
+        """Its callee knows a call again by its ``key``: asked twice, it is done once."""
+        return "key" in self.parameters
+
 
 @cache
 def methods_of(protocol: type) -> tuple[Method, ...]:

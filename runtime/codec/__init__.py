@@ -18,27 +18,62 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 import msgspec
 
-__all__ = ["NotDecodable", "copy", "decode", "encode", "from_plain", "pack", "to_plain"]
+__all__ = ["Codec", "NotDecodable", "codec_of", "copy", "decode", "encode", "from_plain", "pack", "to_plain"]
 
 
 class NotDecodable(ValueError):
     """This JSON is not a value of the type that was expected."""
 
 
+class Codec:
+    """One type's way to JSON and back, worked out once."""
+
+    def __init__(self, type_: Any) -> None:
+        # A Sequence arrives as a tuple: what came over the wire cannot be changed.
+        self._type = types.GenericAlias(tuple, (*get_args(type_), ...)) if get_origin(type_) is Sequence else type_
+        self._wire = wire_type(self._type)
+        self._encode = msgspec.json.Encoder(enc_hook=_write_amount).encode
+        self._decode = msgspec.json.Decoder(self._wire, dec_hook=_read_amount).decode
+        self._arrives = _is_the_same(self._type)
+
+    def encode(self, value: Any) -> bytes:
+        return self._encode(msgspec.convert(value, type=self._wire, from_attributes=True, dec_hook=_read_amount))
+
+    def decode(self, data: bytes | str) -> Any:
+        """Raises NotDecodable."""
+        try:
+            return self._arrived(self._decode(data))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise NotDecodable(str(error)) from error
+
+    def from_plain(self, data: Any) -> Any:
+        """Raises NotDecodable."""
+        try:
+            return self._arrived(msgspec.convert(data, type=self._wire, dec_hook=_read_amount))
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise NotDecodable(str(error)) from error
+
+    def _arrived(self, value: Any) -> Any:
+        return value if self._arrives else msgspec.convert(value, type=self._type, from_attributes=True)
+
+
+@cache
+def codec_of(type_: Any) -> Codec:
+    return Codec(type_)
+
+
 def encode(value: Any, type_: Any) -> bytes:
     """A value of this type as JSON."""
-    return msgspec.json.encode(_to_wire(value, type_), enc_hook=_write_amount)
+    return codec_of(type_).encode(value)
 
 
 def decode(data: bytes | str, type_: Any) -> Any:
     """Raises NotDecodable."""
-    try:
-        return _from_wire(msgspec.json.decode(data, type=wire_type(type_), dec_hook=_read_amount), type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotDecodable(str(error)) from error
+    return codec_of(type_).decode(data)
 
 
 def to_plain(value: Any, type_: Any) -> Any:
@@ -48,16 +83,13 @@ def to_plain(value: Any, type_: Any) -> Any:
 
 def from_plain(data: Any, type_: Any) -> Any:
     """Raises NotDecodable."""
-    try:
-        return _from_wire(msgspec.convert(data, type=wire_type(type_), dec_hook=_read_amount), type_)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise NotDecodable(str(error)) from error
+    return codec_of(type_).from_plain(data)
 
 
 def pack(value: Any, type_: Any) -> bytes:
     """A value of this type as JSON. Raises NotDecodable where it could not travel."""
     try:
-        return encode(value, type_)
+        return codec_of(type_).encode(value)
     except (msgspec.MsgspecError, TypeError, UnicodeError) as error:
         raise NotDecodable(f"{value!r} cannot travel as {type_}: {error}") from error
 
@@ -65,6 +97,9 @@ def pack(value: Any, type_: Any) -> bytes:
 def copy[T](value: T, type_: Any) -> T:
     """The value as it would arrive after a journey over the wire. Raises NotDecodable where it could not travel."""
     return typing.cast(T, decode(pack(value, type_), type_))
+
+
+_PLAIN = (str, int, bool, bytes, UUID, type(None), None, Ellipsis)
 
 
 @cache
@@ -127,16 +162,9 @@ def _struct(type_: type) -> type[msgspec.Struct]:
     return msgspec.defstruct(type_.__name__, fields, rename="camel", kw_only=True, frozen=True)
 
 
-def _as_tuple(hint: Any) -> Any:
-    """A Sequence arrives as a tuple: what came over the wire cannot be changed."""
-    if get_origin(hint) is Sequence:
-        return types.GenericAlias(tuple, (*get_args(hint), ...))
-    return hint
-
-
-def _to_wire(value: Any, type_: Any) -> Any:
-    return msgspec.convert(value, type=wire_type(_as_tuple(type_)), from_attributes=True, dec_hook=_read_amount)
-
-
-def _from_wire(value: Any, type_: Any) -> Any:
-    return msgspec.convert(value, type=_as_tuple(type_), from_attributes=True)
+def _is_the_same(type_: Any) -> bool:
+    """Whether what is read from the wire is the value already: it has no struct of ours in it, and no amount."""
+    arguments = get_args(type_)
+    if arguments:
+        return all(_is_the_same(argument) for argument in arguments)
+    return type_ in _PLAIN

@@ -23,6 +23,7 @@ from contracts._base import Unavailable
 from runtime.console import identity, sessions
 from runtime.console.figures import Figures
 from runtime.console.forms import SignInForm
+from runtime.console.neighbours import neighbours_panel
 from runtime.http.attempts import Attempts
 from runtime.http.problem import Problem
 
@@ -51,6 +52,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
             "title": "Overview",
             "groups": self.figures.of_domains(request),
             "machinery": self.figures.of_machinery(request),
+            "neighbours": neighbours_panel(),
         }
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
 

@@ -12,6 +12,9 @@ from runtime.http.guard import HEADERS
 
 __all__ = ["public_door"]
 
+_FIRST_CHECKS = 5
+"""Seconds after which every server was asked once: the questions are spread over one, an answer may take three."""
+
 _PROXIES = 3
 """How many of our own proxies may stand in front, one behind the other."""
 
@@ -73,8 +76,12 @@ def _origin(site: Site) -> Iterator[str]:
     if site.trusted_proxies:
         ours = f"{{ src {' '.join(site.trusted_proxies)} }}"
         yield f"http-request set-var(txn.proto) req.hdr(x-forwarded-proto,-1),lower if {ours}"
+        readable = ""
         for position in range(1, _PROXIES + 1):
-            yield f"http-request set-src req.hdr_ip(x-forwarded-for,-{position}) if {ours}"
+            address = f"req.hdr_ip(x-forwarded-for,-{position})"
+            # Left of what is no address stands nothing that could be believed.
+            yield f"http-request set-src {address} if {ours}{readable}"
+            readable += f" {{ {address} -m found }}"
     yield "http-request set-var(txn.now) date"
     yield "http-request set-var(txn.at) date,utime('%Y-%m-%dT%H:%M:%S+00:00')"
 
@@ -106,6 +113,8 @@ def _address() -> Iterator[str]:
     yield "# The address, decoded once, as the processes decode it; txn.where has a / at its end, so that a part of it"
     yield "# is a whole part. What could be read in two ways leads nowhere."
     yield "http-request set-var(txn.shown) path,bytes(0,2048)"
+    # HAProxy puts a backslash before each slash, as JSON allows and nobody else does.
+    yield r"""http-request set-var(txn.instance) path,json(utf8s),regsub("'[\\\\]/'",/,g)"""
     refused = _refusal("method_not_allowed", 405, {"Allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
     yield f"{refused} if {{ method TRACE CONNECT }}"
     yield f"{_refusal('unusable_text', 400)} if {{ path -m sub %00 }}"
@@ -155,7 +164,9 @@ def _limits(site: Site) -> Iterator[str]:
         somebody = "!{ var(txn.exempt) -m bool } { var(txn.user) -m found }"
         if site.limits.uncounted_roles:
             roles = "|".join(site.limits.uncounted_roles)
-            somebody += f" !{{ var(txn.token),jwt_payload_query('$.roles') -m reg '\"({roles})\"' }}"
+            # A list is nothing that jwt_payload_query could give. What is signed was signed by us.
+            named = rf'"roles"\s*:\s*\[[^]]*"({roles})"'
+            somebody += f" !{{ var(txn.token),field(2,.),ub64dec -m reg '{named}' }}"
         yield f"http-request track-sc1 var(txn.user) table limit_user if {somebody}"
         yield from _window(1, "user", site.limits.user)
     refused = _refusal("rate_limited", 429, {"Retry-After": "%[var(txn.left)]"})
@@ -193,7 +204,7 @@ def _health(groups: Sequence[Group]) -> Iterator[str]:
     alive = '{"status": "healthy", "timestamp": "%[var(txn.at)]", "checks": {}}'
     yield f"http-request return status 200 {told} lf-string '{alive}' if {{ var(txn.path) -m str /health/live }}"
     yield f"http-request set-var(txn.status) str(healthy) if {asked}"
-    early = "{ date,sub(proc.started) lt 2 }"
+    early = f"{{ date,sub(proc.started) lt {_FIRST_CHECKS} }}"
     checks = []
     for number, group in enumerate(groups):
         variable, away = f"txn.check{number}", f"{{ nbsrv({group.name.replace('+', '.')}) lt 1 }}"

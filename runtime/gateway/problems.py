@@ -60,5 +60,5 @@ def files() -> dict[str, str]:
 def _worded(code: str, status: int, detail: str) -> str:
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if code not in _WITHOUT_ADDRESS:
-        body["instance"] = "%[path,json(utf8s)]"
+        body["instance"] = "%[var(txn.instance)]"
     return json.dumps({**body, "code": code})

@@ -33,6 +33,9 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from runtime.http.counters import Limit
 
 __all__ = ["BadSite", "DnsName", "Group", "Limits", "Route", "Server", "Session", "Site", "Tokens"]
@@ -41,7 +44,6 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?|\[[0-9A
 _BIND = re.compile(r"(?:\*|[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})|fd@[0-9]{1,4}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
-_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----\n?", re.ASCII)
 
 
 class BadSite(ValueError):
@@ -193,7 +195,7 @@ class Site:
         for kid, pem in self.keys.items():
             # It becomes the name of a file.
             _require(_WORD.fullmatch(kid), f"kid={kid!r} is not made of letters, digits, - and _")
-            _require(_PEM.fullmatch(pem), f"the key {kid} is not a public key in PEM")
+            _require_public_key(kid, pem)
         for network in self.trusted_proxies:
             try:
                 ip_network(network, strict=False)
@@ -220,6 +222,15 @@ class Site:
 def _require(holds: object, sentence: str) -> None:
     if not holds:
         raise BadSite(sentence)
+
+
+def _require_public_key(kid: str, pem: str) -> None:
+    """HAProxy would take any file for a key, and then refuse every token."""
+    try:
+        key: object = load_pem_public_key(pem.encode())
+    except ValueError:
+        key = None
+    _require(isinstance(key, RSAPublicKey), f"the key {kid} is not an RSA public key in PEM")
 
 
 def _require_port(port: int) -> None:

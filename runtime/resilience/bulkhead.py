@@ -8,6 +8,9 @@ from typing import ClassVar, Self
 
 from contracts._base import Unavailable
 
+LONGEST_WAIT = 1.0
+"""Seconds. Whoever waits longer for a place is what a bulkhead is there to prevent."""
+
 
 class BulkheadFull(Unavailable):
     """As many calls as are allowed are waiting already, so this one was not begun."""
@@ -17,17 +20,25 @@ class BulkheadFull(Unavailable):
 
 
 class Bulkhead:
-    """``with Bulkhead(name="provider", places=4):`` raises BulkheadFull at once where no place is free."""
+    """
+    ``with Bulkhead(name="provider", places=4):`` raises BulkheadFull where no place is free within ``wait`` seconds.
 
-    def __init__(self, *, name: str, places: int) -> None:
+    A wait in which a neighbour that is well gives several places back makes no burst fail. A neighbour that stalls
+    holds nobody up for longer than that.
+    """
+
+    def __init__(self, *, name: str, places: int, wait: float = 0.0) -> None:
         if places < 1:
             raise ValueError(f"bulkhead {name!r} has {places} places: it needs at least one")
+        if not 0 <= wait <= LONGEST_WAIT:
+            raise ValueError(f"bulkhead {name!r} waits {wait} s: it is from 0 to {LONGEST_WAIT:g}")
         self._name = name
         self._places = places
+        self._wait = wait
         self._free = threading.BoundedSemaphore(places)
 
     def __enter__(self) -> Self:
-        if not self._free.acquire(blocking=False):
+        if not self._free.acquire(timeout=self._wait):
             raise BulkheadFull(f"{self._places} calls are waiting for {self._name} already")
         return self
 

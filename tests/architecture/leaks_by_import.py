@@ -140,7 +140,7 @@ BY_IMPORT = (
     ),
     Leak(
         what="a low capability uses a high one",
-        file="runtime/resilience/bulkhead.py",
+        file="runtime/embedded/binaries.py",
         code="from runtime.saga import store",
         noticed_by=by("runtime-shape"),
     ),

@@ -42,7 +42,7 @@ def bench(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(600)
 def test_ten_orders_give_every_figure(folder):
-    done = bench(folder, ROUNDS="1", ORDERS="10", CONCURRENCY="1,2", EVENTS="20,40", COLUMNS="80")
+    done = bench(folder, ROUNDS="1", ORDERS="10", CONCURRENCY="1,2", EVENTS="20,40", CALLS="50", COLUMNS="80")
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((folder / "bench.json").read_text())
     assert found["settings"]["orders"] == 10
@@ -61,6 +61,9 @@ def test_ten_orders_give_every_figure(folder):
     assert found["memory_bytes"].keys() == SERVERS_AND_PROCESSES
     assert [each["events"] for each in found["events"]] == ([*[20] * 3, 40, *[20] * 3] if is_installed() else [])
     assert all(each["relayed"] >= each["carried"] > 0 for each in found["events"])
+    (called,) = found["calls"]["rounds"]
+    assert all(sum(sides) > 0 for sides in (called["health"], *called["remote"].values()))
+    assert all(called["local"][method] > called["straight"][method] > 0 for method in ("quote", "release"))
     ElementTree.parse(folder / "bench.svg")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "times what PostgreSQL needs to write its rows" in done.stdout

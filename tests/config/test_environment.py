@@ -48,6 +48,18 @@ BAD = [
     ("TRUSTED_PROXIES", "10.0.0.0/8,the-proxy", "'the-proxy' is no address and no network, as in 10.0.0.0/8"),
     ("TRUSTED_PROXIES", "10.0.0.0/99", "'10.0.0.0/99' is no address and no network, as in 10.0.0.0/8"),
     ("PUBLIC_URL", "shop.example", "it is an http or https address, as in https://shop.example"),
+    ("JWKS_URL", "users:8001", "it is an http or https address, as in https://shop.example/.well-known/jwks.json"),
+    (
+        "JWKS_URL",
+        "http://a:secret@users/jwks",
+        "it is an http or https address, as in https://shop.example/.well-known/jwks.json",
+    ),
+    ("TOPOLOGY", "users|orders", "inventory and payments are in no group: each domain is hosted by one"),
+    (
+        "TOPOLOGY",
+        "users,users|inventory|payments|orders",
+        "users stands in it twice: each domain is hosted by one group",
+    ),
     ("DISCOVERY", "dns", "it is one of static"),
     *[
         (
@@ -252,3 +264,52 @@ def test_the_sandbox_tells_the_shops_door_of_payments_and_not_the_inside_port(se
     found = settings_of(PAYMENTS_URL="http://10.0.0.7:8001", PORT="9000")
 
     assert found.webhook_url == "http://127.0.0.1:9000/api/payments/webhooks/sandbox"
+
+
+def running(folder, **more):
+    """run.json of a set that is alive."""
+    mine = {"pid": os.getpid(), "started": started_at(os.getpid())}
+    urls = {domain: f"postgresql://{domain}:x@127.0.0.1/shop" for domain in DOMAINS}
+    groups = {
+        "users+inventory": {"domains": ["users", "inventory"], "http": "http://h:1", "inside": "http://h:2"},
+        "payments+orders": {"domains": ["payments", "orders"], "http": "http://h:3", "inside": "http://h:4"},
+    }
+    run = {"http": "http://h:8", "databases": urls, "broker": "redis://b", "cache": "redis://c", "groups": groups}
+    (folder / "run.json").write_text(
+        json.dumps({**run, "topology": "users+inventory|payments+orders", "supervisor": mine})
+    )
+    return urls
+
+
+def test_a_command_knows_the_topology_that_runs_and_asks_whom_it_does_not_host(settings_of, tmp_path):
+    running(tmp_path)
+
+    found, alone = settings_of(), settings_of(DOMAINS="orders", USERS_URL="http://elsewhere:1")
+
+    assert found.topology.name == "users+inventory|payments+orders"
+    assert found.hosted_domains == DOMAINS
+    assert alone.service_urls == {
+        "users": "http://elsewhere:1",
+        "inventory": "http://h:2",
+        "payments": "http://h:4",
+        "orders": "http://h:4",
+    }
+    assert settings_of(TOPOLOGY="orders|users,inventory,payments").topology.name == "users+inventory+payments|orders"
+
+
+def test_a_supervised_process_takes_nothing_from_where_everybodys_secrets_stand(settings_of, tmp_path):
+    running(tmp_path)
+    own = "postgresql://orders:mine@127.0.0.1/orders"
+
+    found = settings_of(DOMAINS="orders", ORDERS_DATABASE_URL=own, MITOSIS_SUPERVISED=str(tmp_path))
+
+    assert found.databases == {"users": None, "inventory": None, "payments": None, "orders": own}
+    assert (found.broker_url, found.service_urls, found.jwt_signing_key) == (None, {}, None)
+    assert not (tmp_path / "secrets.json").exists()
+
+
+def test_without_a_topology_what_is_hosted_is_one_group_and_one_process_is_given_no_topology(settings_of):
+    assert settings_of().topology.groups == (DOMAINS,)
+    assert settings_of(DOMAINS="orders,users").topology.groups == (("users", "orders"),)
+    with pytest.raises(BadSetting, match="DOMAINS says what one process hosts: set one of the two"):
+        settings_of(DOMAINS="orders", TOPOLOGY="orders|users,inventory,payments")

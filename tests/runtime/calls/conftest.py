@@ -11,9 +11,10 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
 from runtime.calls import resolve
+from runtime.calls.guards import forget
 from runtime.calls.routing import _client
 from tests.runtime.calls.asking import PORT
-from tests.runtime.calls.depot import DEPOT, Depot
+from tests.runtime.calls.depot import DEPOT, DEPOT_CALLERS, Depot
 from tests.runtime.calls.neighbours import Neighbour
 from tests.runtime.calls.processes import Process
 
@@ -58,6 +59,7 @@ def hosting(settings) -> Iterator[None]:
     settings.HOSTED_DOMAINS = (*settings.HOSTED_DOMAINS, "depot")
     settings.CONTRACTS = {**settings.CONTRACTS, "depot": "tests.runtime.calls.depot.DEPOT"}
     settings.SERVICES = {**settings.SERVICES, "depot": "tests.runtime.calls.depot.KEPT"}
+    settings.CALLERS = {**settings.CALLERS, "depot": DEPOT_CALLERS}
     _client.cache_clear()
     yield
     _client.cache_clear()
@@ -70,10 +72,12 @@ def remote(settings) -> Iterator[Callable[..., Depot]]:
     def resolved(url: str) -> Depot:
         settings.SERVICE_URLS = {"depot": url}
         _client.cache_clear()
+        forget()
         return resolve(DEPOT)
 
     yield resolved
     _client.cache_clear()
+    forget()
 
 
 @pytest.fixture(params=["local", "threads", "process"])

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from contracts._base import ContractError, Ref, Rejected, Superseded, Unavailable
 from runtime.calls import BrokenService, Lease, call, resolve
 from runtime.calls.manners import LARGEST_ANSWER
-from runtime.calls.remote import PATIENCE_SECONDS
+from runtime.resilience import MethodPolicy
 from tests.runtime.calls.depot import Depot, ShelfFull
 from tests.runtime.calls.neighbours import answer, dripping, resetting, saying, silent
 from tests.runtime.calls.services import BoxMissing
@@ -172,6 +172,18 @@ def test_fields_of_an_answer_that_are_newer_than_the_caller_are_passed_over(neig
     assert depot.told().request_id == "r"
 
 
+def test_a_caller_that_may_not_ask_has_a_bug_and_does_not_try_again(process, remote, settings):
+    depot = remote(f"http://127.0.0.1:{process.port}")
+    before = depot.times(deed="put k")
+    settings.HOSTED_DOMAINS = ("users",)
+
+    with pytest.raises(BrokenService, match=r"^depot\.put failed: 403 caller_not_allowed: users may not ask depot for"):
+        depot.put(key="k")
+
+    settings.HOSTED_DOMAINS = ("orders",)
+    assert depot.times(deed="put k") == before
+
+
 # --- No answer ------------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +258,7 @@ def test_a_caller_without_a_deadline_waits_no_longer_than_it_says(neighbour):
         assert depot.act(deed="nothing") == 1
 
     deadlines = [int(_header(request, b"Call-Deadline")) for _, request in there.requests]
-    assert deadlines[:2] == [PATIENCE_SECONDS * 1000] * 2
+    assert deadlines[:2] == [MethodPolicy().seconds * 1000] * 2
     assert 1500 < deadlines[2] < 2000
     assert _header(there.requests[2][1], b"Call-Lease") == b"00000000-0000-0000-0000-000000000001;9"
 

@@ -75,6 +75,34 @@ def test_any_other_token_is_a_401_and_nothing_runs(token):
     assert KEPT.times(deed="count") == before
 
 
+def claims_of(name: str) -> dict[str, str]:
+    return {"iss": name, "sub": name}
+
+
+@pytest.mark.parametrize("name", ["orders", "payments", "users+orders", "inventory+payments+users"])
+def test_whoever_hosts_a_domain_that_may_ask_is_let_in(name):
+    assert ask(token=forged(**claims_of(name)))[0] == 200
+
+
+@pytest.mark.parametrize("name", ["users", "inventory", "users+inventory", "order", "orders,users", "ORDERS", "", "+"])
+def test_a_service_that_may_not_ask_for_this_is_a_403_and_nothing_runs(name):
+    before = KEPT.times(deed="count")
+
+    answer = ask(token=forged(**claims_of(name)))
+
+    assert refused(answer) == (403, "caller_not_allowed")
+    assert answer[1]["detail"] == f"{name} may not ask depot for count."
+    assert KEPT.times(deed="count") == before
+
+
+def test_a_method_that_nobody_may_ask_for_is_refused_to_everybody(settings):
+    settings.CALLERS = {**settings.CALLERS, "depot": {"told": frozenset({"orders"})}}
+
+    assert refused(ask()) == (403, "caller_not_allowed")
+    settings.CALLERS = {}
+    assert refused(ask("depot/told", {})) == (403, "caller_not_allowed")
+
+
 @pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "bearer", "Token {token}"])
 def test_without_a_bearer_token_it_is_a_401_with_a_challenge(header):
     header = header.replace("{token}", service_tokens.issue(audience="depot"))
@@ -129,3 +157,86 @@ def test_the_log_has_the_calling_service_and_no_token(caplog):
     assert line.principal == "users+inventory+payments+orders+depot"
     assert line.route == "/internal/contracts/<str:domain>/<str:method>"
     assert "ey" + "J" not in caplog.text
+
+
+# --- Used again -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time of day, for tokens alone; PyJWT's own stays as it is."""
+
+    class At:
+        now = float(int(time.time()))
+
+        def time(self) -> float:
+            return self.now
+
+    at = At()
+    monkeypatch.setattr(service_tokens, "time", at)
+    service_tokens._issued.clear()
+    service_tokens._verified.clear()
+    yield at
+    service_tokens._issued.clear()
+    service_tokens._verified.clear()
+
+
+def test_one_token_is_used_for_three_quarters_of_its_life_and_then_a_new_one(clock):
+    first = service_tokens.issue(audience="depot")
+
+    clock.now += 44
+    assert service_tokens.issue(audience="depot") == first
+    clock.now += 1
+    assert service_tokens.issue(audience="depot") != first
+
+
+def test_a_clock_that_is_set_back_makes_a_new_one(clock):
+    first = service_tokens.issue(audience="depot")
+    clock.now -= 1
+
+    assert service_tokens.issue(audience="depot") != first
+
+
+def test_each_callee_name_and_key_has_a_token_of_its_own(clock, settings):
+    tokens_ = [service_tokens.issue(audience="depot"), service_tokens.issue(audience="users")]
+    settings.HOSTED_DOMAINS = ("orders",)
+    tokens_.append(service_tokens.issue(audience="depot"))
+    settings.SERVICE_KEY = "a third key that only the tests know"
+    tokens_.append(service_tokens.issue(audience="depot"))
+
+    assert len(set(tokens_)) == 4
+
+
+def test_a_token_that_was_good_once_is_good_until_it_ends_and_not_after(clock):
+    token = service_tokens.issue(audience="depot")
+    assert service_tokens.verify(token, audience="depot").kind == "service"
+    (known,) = service_tokens._verified.values()
+
+    clock.now = known.until - 1
+    assert service_tokens.verify(token, audience="depot") is known.principal
+    clock.now = known.until
+    # Looked at anew: PyJWT's clock says that it is young.
+    assert service_tokens.verify(token, audience="depot") is not known.principal
+
+
+def test_what_was_good_for_one_callee_or_with_one_key_is_not_so_for_another(clock, settings):
+    token = service_tokens.issue(audience="depot")
+    service_tokens.verify(token, audience="depot")
+
+    with pytest.raises(service_tokens.BadServiceToken):
+        service_tokens.verify(token, audience="users")
+    settings.SERVICE_KEY = "a third key that only the tests know"
+    with pytest.raises(service_tokens.BadServiceToken):
+        service_tokens.verify(token, audience="depot")
+
+
+def test_a_bad_token_is_never_remembered_and_good_ones_are_not_remembered_without_end(clock):
+    for _ in range(3):
+        with pytest.raises(service_tokens.BadServiceToken):
+            service_tokens.verify("x.y.z", audience="depot")
+    assert service_tokens._verified == {}
+
+    for number in range(service_tokens._MOST_VERIFIED + 5):
+        service_tokens.verify(forged(jti=str(number)), audience="depot")
+
+    assert len(service_tokens._verified) == 5

@@ -86,6 +86,6 @@ def test_every_domain_can_be_asked_by_every_other_what_it_has_heard(orders_alone
 
 def test_an_error_of_a_real_contract_crosses_as_itself(orders_alone):
     with pytest.raises(UserUnknown) as raised:
-        resolve(USERS).get(user_id=uuid4())
+        resolve(USERS).validate(user_id=uuid4())
 
     assert raised.value.may_have_run is False

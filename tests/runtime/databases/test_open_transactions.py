@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 from django.db.transaction import Atomic
 
-from runtime.databases.transactions import open_transactions, snapshot
+from runtime.databases.transactions import _made_so_far, open_transactions, snapshot
 from runtime.messaging.models import EventCounter
 
 Sql = Callable[..., Any]
@@ -192,3 +193,33 @@ def test_postgresql_sees_a_transaction_where_we_do(sql: Sql, login: Callable[[st
         touch("orders")
         assert open_transactions() == ["orders"]
         assert login("admin").ask(state, [mine]) == "idle in transaction"
+
+
+@pytest.mark.usefixtures("committed")
+class TestWhereDjangoKeepsAThreadsConnections:
+    def test_those_made_so_far_are_all_that_django_knows_of(self) -> None:
+        touch("orders")
+        touch("users")
+
+        assert list(_made_so_far()) != []
+        assert {id(one) for one in _made_so_far()} == {id(one) for one in connections.all(initialized_only=True)}
+
+    def test_another_threads_are_not_among_them(self) -> None:
+        touch("orders")
+        found: list[object] = []
+
+        thread = threading.Thread(target=lambda: found.extend(_made_so_far()))
+        thread.start()
+        thread.join(20)
+
+        assert found == []
+
+    def test_in_an_event_loop_they_are_those_that_django_shows_there(self) -> None:
+        async def look() -> tuple[set[int], set[int]]:
+            assert connections["orders"] is not None
+            return {id(one) for one in _made_so_far()}, {id(one) for one in connections.all(initialized_only=True)}
+
+        ours, djangos = asyncio.run(look())
+
+        assert ours == djangos
+        assert len(ours) == 1

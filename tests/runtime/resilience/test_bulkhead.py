@@ -64,6 +64,30 @@ def test_of_ten_callers_at_once_three_get_in_and_seven_are_refused_while_those_w
     assert sorted(outcomes) == ["in"] * 3 + ["refused"] * 7
 
 
+def test_a_place_that_is_given_back_within_the_wait_is_taken_and_nobody_waits_beyond_it():
+    bulkhead, entered = Bulkhead(name="x", places=1, wait=1.0), threading.Event()
+
+    def hold() -> None:
+        with bulkhead:
+            entered.set()
+
+    with Bulkhead(name="y", places=1, wait=0.01) as other, pytest.raises(BulkheadFull):
+        other.__enter__()
+    with bulkhead:
+        waiting = threading.Thread(target=hold)
+        waiting.start()
+        assert not entered.is_set()
+    waiting.join(20)
+
+    assert entered.is_set()
+
+
+@pytest.mark.parametrize("wait", [-0.1, 1.1, float("nan")])
+def test_a_bulkhead_that_would_hold_its_callers_up_is_refused(wait):
+    with pytest.raises(ValueError, match=rf"bulkhead 'x' waits {wait} s: it is from 0 to 1"):
+        Bulkhead(name="x", places=1, wait=wait)
+
+
 @pytest.mark.parametrize("places", [0, -1])
 def test_a_bulkhead_without_a_place_is_refused(places):
     with pytest.raises(ValueError, match=rf"bulkhead 'x' has {places} places: it needs at least one"):

@@ -1,0 +1,87 @@
+"""Who may ask which domain for what, and how each domain is asked: what one service knows of another, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from config.environment import DOMAINS
+from runtime.resilience import CalleePolicy, MethodPolicy
+
+__all__ = ["CALLERS", "call_policies"]
+
+_EVERY = frozenset(DOMAINS)
+"""What runtime asks from wherever it runs, and the operator's commands."""
+_ORDERS = frozenset({"orders"})
+
+CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "users": {
+        "authenticate": _EVERY,
+        "session": _EVERY,
+        "unheard": _EVERY,
+        "validate": _ORDERS,
+    },
+    "inventory": {
+        "audit": _EVERY,
+        "history": _ORDERS,
+        "quote": _ORDERS,
+        "release": _ORDERS,
+        "reserve": _ORDERS,
+        "unheard": _EVERY,
+    },
+    "payments": {
+        "audit": _EVERY,
+        "capture": _ORDERS,
+        "charge": _ORDERS,
+        "history": _ORDERS,
+        "inquire": _ORDERS,
+        "provider_entries": _EVERY,
+        "refund": _ORDERS,
+        "unheard": _EVERY,
+        "void": _ORDERS,
+    },
+    "orders": {
+        "audit": _EVERY,
+        "unheard": _EVERY,
+    },
+}
+"""By callee and method: the domains that may ask. What stands nowhere is asked by nobody."""
+
+_LOOK = MethodPolicy(seconds=2.0, reads=True)
+"""A read that somebody waits for."""
+_BOOKS = MethodPolicy(seconds=30.0, reads=True)
+"""A page of an audit: for a command, which has the time."""
+_ACT = MethodPolicy(seconds=2.5)
+"""Asked again with the same key; leaves some of an order's three seconds for that."""
+
+
+def call_policies(*, places: int, provider_seconds: float) -> dict[str, CalleePolicy]:
+    """``provider_seconds``: how long payments itself waits for its provider, and so whoever asks payments."""
+    money = MethodPolicy(seconds=provider_seconds + 1.0, tries=2)
+    return {
+        # A password is hashed slowly on purpose.
+        "users": CalleePolicy(
+            places=places,
+            every=_ACT,
+            methods={
+                "authenticate": MethodPolicy(seconds=5.0, reads=True),
+                **dict.fromkeys(("get", "session", "unheard", "validate"), _LOOK),
+            },
+        ),
+        "inventory": CalleePolicy(
+            places=places,
+            every=_ACT,
+            methods={"audit": _BOOKS, **dict.fromkeys(("history", "quote", "unheard"), _LOOK)},
+        ),
+        "payments": CalleePolicy(
+            places=places,
+            every=money,
+            methods={
+                "audit": _BOOKS,
+                "provider_entries": _BOOKS,
+                **dict.fromkeys(("history", "unheard"), _LOOK),
+            },
+        ),
+        "orders": CalleePolicy(
+            places=places, every=_ACT, methods={"audit": _BOOKS, **dict.fromkeys(("get", "unheard"), _LOOK)}
+        ),
+    }
