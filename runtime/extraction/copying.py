@@ -7,15 +7,16 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from runtime.embedded.binaries import postgres_tree
 from runtime.embedded.errors import BinariesMissing
-from runtime.extraction.errors import CopyFailed, ToolsMissing
+from runtime.extraction.errors import CopyFailed, ToolsDoNotFit, ToolsMissing
 
 CHUNK = 256 * 1024
 
@@ -23,38 +24,71 @@ _ALIKE = ("--no-owner", "--no-privileges", "--no-comments", "--no-security-label
 """Owners and rights are made at the target as everywhere; a comment on the schema is a mark of the source's."""
 
 
-def tools() -> Path:
-    """The folder with pg_dump and pg_restore, out of the installed package or else on PATH. Raises ToolsMissing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """A folder with pg_dump and pg_restore, and the version of PostgreSQL that they are of."""
+
+    folder: Path
+    major: int
+
+    def fits(self, *, source: int, target: int) -> bool:
+        """
+        Whether they read the one and write the other, by their versions.
+
+        pg_dump reads its own version and older ones. pg_restore of 17 and later begins with a setting that servers
+        before 17 do not know.
+        """
+        return self.major >= source and (self.major < 17 or target >= 17)
+
+
+def tools_for(*, source: int, target: int) -> Tools:
+    """Out of the installed package, or else on PATH. Raises ToolsMissing, ToolsDoNotFit."""
+    found = list(_all_tools())
+    if not found:
+        raise ToolsMissing(version=source)
+    for each in found:
+        if each.fits(source=source, target=target):
+            return each
+    versions = " and ".join(str(each.major) for each in found)
+    raise ToolsDoNotFit(found=versions, source=source, target=target, wanted=source)
+
+
+def _all_tools() -> Iterator[Tools]:
+    folders = []
     with suppress(BinariesMissing):
-        folder = postgres_tree() / "bin"
-        if (folder / "pg_dump").is_file() and (folder / "pg_restore").is_file():
-            return folder
-    dump, restore = shutil.which("pg_dump"), shutil.which("pg_restore")
-    if dump and restore and Path(dump).parent == Path(restore).parent:
-        return Path(dump).parent
-    raise ToolsMissing(version=18)
+        folders.append(postgres_tree() / "bin")
+    if on_path := shutil.which("pg_dump"):
+        folders.append(Path(on_path).parent)
+    for folder in folders:
+        if (folder / "pg_dump").is_file() and (folder / "pg_restore").is_file() and (major := _major(folder)):
+            yield Tools(folder=folder, major=major)
 
 
-def tools_major() -> int:
-    """The version of PostgreSQL that they are of. Raises ToolsMissing."""
+def _major(folder: Path) -> int | None:
+    """None where the program does not even say its version."""
     said = subprocess.run(  # noqa: S603 - our own program
-        [str(tools() / "pg_dump"), "--version"], capture_output=True, text=True, check=True, env=_environment()
+        [str(folder / "pg_dump"), "--version"], capture_output=True, text=True, check=False, env=_environment()
     ).stdout
-    found = re.search(r"(\d+)(?:\.\d+|devel|beta|rc)", said)
-    if found is None:
-        raise ToolsMissing(version=18)
-    return int(found[1])
+    found = re.search(r"\s(\d+)", said)
+    return int(found[1]) if found else None
 
 
-def copy(source_url: str, target_url: str, schema: str, *, moved: Callable[[int], None] = lambda size: None) -> int:
+def copy(
+    source_url: str,
+    target_url: str,
+    schema: str,
+    *,
+    tools: Tools,
+    moved: Callable[[int], None] = lambda size: None,
+) -> int:
     """
     Everything in the schema, in one transaction at the target: all of it is there, or nothing. The answer is in bytes.
 
     The schema has to be there and empty; who enters the target owns what arrives. ``moved`` hears of each piece's
     bytes. Raises CopyFailed with the program's last words.
     """
-    folder = tools()
-    dump: list[str | Path] = [folder / "pg_dump", "--format=custom", "--compress=none", f"--schema={schema}", *_ALIKE]
+    folder = tools.folder
+    dump: list[str | Path] = [folder / "pg_dump", "--format=custom", "--compress=0", f"--schema={schema}", *_ALIKE]
     restore: list[str | Path] = [folder / "pg_restore", "--exit-on-error", "--single-transaction", *_ALIKE]
     restore.append(f"--schema={schema}")
     with tempfile.TemporaryFile() as dump_says, tempfile.TemporaryFile() as restore_says:

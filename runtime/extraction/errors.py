@@ -47,9 +47,9 @@ class OlderServer(ExtractionError):
     version or a later one."""
 
 
-class ToolsTooOld(ExtractionError):
-    """pg_dump is of PostgreSQL {found}, and {source} runs {wanted}: it reads its own version and older ones. Put a
-    newer one on PATH."""
+class ToolsDoNotFit(ExtractionError):
+    """pg_dump and pg_restore are of PostgreSQL {found}, the source runs {source} and the target {target}: they read
+    their own version and older ones, and from 17 on they write to 17 and later only. Put those of {wanted} on PATH."""
 
 
 class ReadOnly(ExtractionError):

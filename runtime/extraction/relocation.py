@@ -16,7 +16,7 @@ from runtime.databases.roles import provision, restrict_append_only
 from runtime.databases.urls import role_url
 from runtime.extraction import fencing
 from runtime.extraction.comparing import Compared, NotEqual, compare
-from runtime.extraction.copying import copy, tools_major
+from runtime.extraction.copying import copy, tools_for
 from runtime.extraction.errors import (
     CannotLogIn,
     InAnothersHands,
@@ -24,7 +24,6 @@ from runtime.extraction.errors import (
     NothingThere,
     OlderServer,
     SameDatabase,
-    ToolsTooOld,
     Unreachable,
 )
 from runtime.extraction.places import Place, look, require_rights, session, shown
@@ -75,8 +74,7 @@ class Relocation:
     def _check_versions(source: Place, target: Place) -> None:
         if target.major < source.major:
             raise OlderServer(target=target.where, found=target.major, source=source.where, wanted=source.major)
-        if (major := tools_major()) < source.major:
-            raise ToolsTooOld(found=major, source=source.where, wanted=source.major)
+        tools_for(source=source.major, target=target.major)
 
     def fence(self) -> None:
         """Nobody but the administrator reads or writes the source any more. Raises an ExtractionError."""
@@ -98,7 +96,9 @@ class Relocation:
 
     def copy(self, *, moved: Moved = lambda size: None) -> int:
         """All of the schema, and the rights that `migrate` gives. The answer is in bytes. Raises CopyFailed."""
-        size = copy(self.source_url, self._owner_url, self.schema, moved=moved)
+        source, target = look(self.source_url, self.schema), look(self.target_url, self.schema)
+        tools = tools_for(source=source.major, target=target.major)
+        size = copy(self.source_url, self._owner_url, self.schema, tools=tools, moved=moved)
         restrict_append_only(owner_url=self._owner_url, domain=self.schema, tables=list(self.append_only))
         return size
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
+from runtime.extraction.copying import Tools
 from runtime.extraction.errors import (
     InAnothersHands,
     MayNot,
@@ -16,7 +18,7 @@ from runtime.extraction.errors import (
     NothingThere,
     OlderServer,
     SameDatabase,
-    ToolsTooOld,
+    ToolsDoNotFit,
     Unreachable,
 )
 from runtime.extraction.places import Place
@@ -120,6 +122,24 @@ def test_an_older_server_is_refused() -> None:
         Relocation._check_versions(_place(180001), _place(170009))
 
 
-def test_tools_older_than_the_source_are_refused() -> None:
-    with pytest.raises(ToolsTooOld, match=r"and here runs 99: it reads its own version and older ones"):
+@pytest.mark.parametrize(
+    ("tools", "source", "target", "fit"),
+    [
+        (18, 18, 18, True),
+        (18, 17, 18, True),
+        (17, 18, 18, False),
+        (18, 15, 16, False),
+        (16, 15, 16, True),
+        (18, 15, 17, True),
+        (15, 16, 16, False),
+    ],
+)
+def test_tools_read_what_is_no_newer_and_write_what_knows_their_settings(
+    tools: int, source: int, target: int, fit: bool
+) -> None:
+    assert Tools(folder=Path("/nowhere"), major=tools).fits(source=source, target=target) is fit
+
+
+def test_tools_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ToolsDoNotFit, match=r"the source runs 99 and the target 99"):
         Relocation._check_versions(_place(990000), _place(990000))
