@@ -87,6 +87,8 @@ def read(environ: Mapping[str, str]) -> Environment:
     # A supervised process is told all that it may know; these files have everybody's.
     run: Mapping[str, Any] = {} if environ.get(MARK) else read_run(folder) or {}
     extracted = None if environ.get(MARK) else read_extracted(folder)
+    if extracted is not None and not extracted.away:
+        extracted = None
     environ = extracted.over(environ) if extracted else environ
     keys = _keys(environ, folder)
     hosted = _domains(environ)
@@ -249,7 +251,8 @@ def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS, extracted: Extra
     """What TOPOLOGY says. Raises BadSetting."""
     if extracted is not None:
         found = extracted.topology
-        if re.fullmatch(r"[a-z+|,\s]*", topology) and _groups(topology) == set(found.groups):
+        # What it was before the move is no contradiction: the file goes on from there.
+        if _groups(topology) in (set(found.groups), set(extracted.base.groups)):
             return found
         away = " and ".join(extracted.away)
         raise BadSetting(

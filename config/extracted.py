@@ -1,8 +1,8 @@
 """
 What `extract` has moved away, and where to: kept in STATE_DIR/topology.json, for everything that is started here.
 
-The file is put over the environment before anything else is read. Where the environment says otherwise, nothing
-starts: an old setting must not lead back to data that were left.
+The file is put over the environment before anything else is read, and over what the environment said before the move.
+Where it says something else again, nothing starts: no setting may lead away from the data unnoticed.
 """
 
 from __future__ import annotations
@@ -62,15 +62,12 @@ class Extracted:
         told = dict(environ)
         for domain, away in self.away.items():
             name = f"{domain.upper()}_DATABASE_URL"
-            if (given := environ.get(name)) and _place(given) != _place(away.database):
+            # What it left is what the environment said before: old, and overruled.
+            known = {_place(url) for url in (away.database, away.left) if url}
+            if (given := environ.get(name)) and _place(given) not in known:
                 raise BadSetting(name, "…", f"{domain} was extracted, and {FILE} names another database: unset it")
             told[name] = away.database
         return {**told, **self._addresses(environ)}
-
-    def instead_of(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The same for what was started before, with settings that no longer hold."""
-        stale = {f"{domain.upper()}_DATABASE_URL" for domain in self.away}
-        return self.over({name: value for name, value in environ.items() if name not in stale})
 
     def _addresses(self, environ: Mapping[str, str]) -> dict[str, str]:
         elsewhere = {domain: away.service for domain, away in self.away.items() if away.service}

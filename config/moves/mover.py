@@ -7,7 +7,6 @@ there is only forward. A step is written down when it is done, and each may be d
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from config.moves.errors import AnotherMoves, BrokenOff, MoveRefused, NotFinishe
 from config.moves.house import House, house
 from config.moves.servers import MovingServers
 from runtime.embedded.errors import EmbeddedError
-from runtime.embedded.state import make_private
+from runtime.embedded.state import locked_at_once, make_private
 from runtime.extraction.comparing import Compared
 from runtime.extraction.errors import ExtractionError
 from runtime.extraction.journal import Move, forget_move, read_move, taken_over, write_step
@@ -70,20 +69,14 @@ class Mover:
     @contextmanager
     def at_work(self) -> Iterator[House]:
         """Alone, and with what runs here."""
-        lock = (make_private(self._state) / "move.lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise AnotherMoves from None
-        try:
+        with locked_at_once(make_private(self._state) / "move.lock") as alone:
+            if not alone:
+                raise AnotherMoves
             with house(self._state, self._watch.say) as found:
                 try:
                     yield found
                 finally:
                     self._servers.close()
-        finally:
-            lock.close()
 
     # --- What was broken off -----------------------------------------------------------------------------------------
 

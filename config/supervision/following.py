@@ -46,12 +46,10 @@ class Following:
         if move is None or not move.is_left_alone:
             return
         say(f"The command that moved {move.schema} is dead: what it had begun is taken up.")
-        extracted = read_extracted(state)
-        environ = extracted.instead_of(os.environ) if extracted else os.environ
         self._taking_up = Child(
             [*MANAGE, move.kind, move.schema, "--take-up"],
             log=state / "log" / "move.log",
-            env={**{name: value for name, value in environ.items() if name != MARK}, "STATE_DIR": str(state)},
+            env={**{name: value for name, value in os.environ.items() if name != MARK}, "STATE_DIR": str(state)},
             cwd=PROJECT,
         )
 

@@ -38,7 +38,7 @@ def supervisor_for(topology: Topology, *, state: Path, say: Callable[[str], None
         now = read_extracted(state)
         if now is None:
             return Wanted(plan=plan_for(base, state=state), environ=os.environ, base=base)
-        return Wanted(plan=plan_for(now.topology, state=state), environ=now.instead_of(os.environ), base=now.base)
+        return Wanted(plan=plan_for(now.topology, state=state), environ=now.over(os.environ), base=now.base)
 
     first = wanted()
     return Supervisor(first.plan, state=state, environ=first.environ, say=say, base=first.base, replan=wanted)

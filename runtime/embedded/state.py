@@ -206,6 +206,18 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def locked_at_once(path: Path) -> Iterator[bool]:
+    """Hold this lock file, or answer False at once where somebody else does. Raises StateUnusable."""
+    with _open_lock(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextmanager
 def sole_owner(folder: Path) -> Iterator[int | None]:
     """
     Be the only one who starts and stops things here: yields None, or the process that already is. Raises StateUnusable.

@@ -108,12 +108,13 @@ def test_a_setting_that_says_the_same_is_no_contradiction(tmp_path: Path) -> Non
     assert found.admin_databases["orders"] == ADMIN
 
 
-def test_what_was_started_with_an_old_setting_can_follow() -> None:
-    told = extracted(orders=Away(database=ADMIN)).instead_of(
-        {"ORDERS_DATABASE_URL": "postgresql://root:x@old.example/shop", "PORT": "1"}
-    )
+def test_what_the_environment_said_before_the_move_is_overruled(tmp_path: Path) -> None:
+    old = "postgresql://root:x@old.example/shop"
+    write_extracted(tmp_path, extracted(orders=Away(database=ADMIN, left=old)))
 
-    assert told == {"ORDERS_DATABASE_URL": ADMIN, "PORT": "1"}
+    found = read(environ(tmp_path, ORDERS_DATABASE_URL=old))
+
+    assert found.admin_databases["orders"] == ADMIN
 
 
 def test_a_supervised_process_is_told_and_does_not_read_the_file(tmp_path: Path) -> None:
@@ -126,14 +127,22 @@ def test_a_supervised_process_is_told_and_does_not_read_the_file(tmp_path: Path)
     assert found.extracted is None
 
 
-@pytest.mark.parametrize("text", ["orders|users,inventory,payments", "inventory+payments+users | orders"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "orders|users,inventory,payments",
+        "inventory+payments+users | orders",
+        # As it was before.
+        "users,inventory,payments,orders",
+    ],
+)
 def test_the_topology_that_holds_may_be_asked_for(text: str) -> None:
     found = extracted(orders=Away(database=ADMIN))
 
     assert asked_for(text, DOMAINS, found) == found.topology
 
 
-@pytest.mark.parametrize("text", ["users|inventory|payments|orders", "users,inventory,payments,orders", "orders", ""])
+@pytest.mark.parametrize("text", ["users|inventory|payments|orders", "users|inventory,payments,orders", "orders", ""])
 def test_another_topology_is_refused_while_something_is_extracted(text: str) -> None:
     with pytest.raises(
         BadSetting, match=r"orders was extracted, and topology.json says users\+inventory\+payments\|orders"

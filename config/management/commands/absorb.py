@@ -77,7 +77,7 @@ class MovingCommand(BaseCommand):
         for line in closing_words(outcome, source=source, target=target):
             self.stdout.write(line)
         if os.environ.get(name := f"{move.schema.upper()}_DATABASE_URL") and move.kind == "extract":
-            self.stdout.write(f"{name} is set here and names the old database: unset it.")
+            self.stdout.write(f"{name} is set here and names the old database; it is overruled: unset it.")
 
     def _print(self, table: Any) -> None:
         # A file or a pipe has no width to keep to.
