@@ -16,6 +16,7 @@ from typing import Any
 
 from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config import values
+from config.extracted import FILE, Extracted, read_extracted
 from config.mail import BadMailUrl, MailSettings, mail_settings
 from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
@@ -35,11 +36,13 @@ class Environment:
     debug: bool
     allowed_hosts: tuple[str, ...]
     topology: Topology
+    extracted: Extracted | None
     hosted_domains: tuple[str, ...]
     services: ServiceSettings
     databases: Mapping[str, str | None]
     owner_databases: Mapping[str, str | None]
     admin_databases: Mapping[str, str | None]
+    given_databases: frozenset[str]
     broker_url: str | None
     cache_url: str | None
     secret_key: str
@@ -68,6 +71,10 @@ class Environment:
     mail: MailSettings
     mail_from: str
 
+    def database_named(self, domain: str) -> bool:
+        """Whether the environment says where this domain's database is."""
+        return domain in self.given_databases
+
     @property
     def databases_known(self) -> bool:
         return all(self.databases[domain] for domain in self.hosted_domains)
@@ -76,14 +83,19 @@ class Environment:
 def read(environ: Mapping[str, str]) -> Environment:
     """Raises BadSetting."""
     folder = state_dir(environ)
-    # A supervised process is told all that it may know; run.json has everybody's.
+    # A supervised process is told all that it may know; these files have everybody's.
     run: Mapping[str, Any] = {} if environ.get(MARK) else read_run(folder) or {}
+    extracted = None if environ.get(MARK) else read_extracted(folder)
+    if extracted is not None and not extracted.away:
+        extracted = None
+    environ = extracted.over(environ) if extracted else environ
     keys = _keys(environ, folder)
     hosted = _domains(environ)
     return Environment(
         state_dir=folder,
         hosted_domains=hosted,
-        topology=_topology(environ, run, hosted),
+        topology=_topology(environ, run, hosted, extracted),
+        extracted=extracted,
         services=_services(environ, run),
         **keys,
         **_data(environ, run, keys["secret_key"]),
@@ -121,6 +133,9 @@ def _data(environ: Mapping[str, str], run: Mapping[str, Any], secret_key: str) -
             for domain in DOMAINS
         },
         "admin_databases": admins,
+        "given_databases": frozenset(
+            domain for domain in DOMAINS if environ.get(f"{domain.upper()}_DATABASE_URL") or environ.get("DATABASE_URL")
+        ),
         "broker_url": values.server(environ, "BROKER_URL", ("redis", "rediss", "amqp", "amqps")) or run.get("broker"),
         "cache_url": values.server(environ, "CACHE_URL", ("redis", "rediss")) or run.get("cache"),
     }
@@ -218,21 +233,40 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
 
 
-def _topology(environ: Mapping[str, str], run: Mapping[str, Any], hosted: tuple[str, ...]) -> Topology:
+def _topology(
+    environ: Mapping[str, str], run: Mapping[str, Any], hosted: tuple[str, ...], extracted: Extracted | None
+) -> Topology:
     """How all that runs here is grouped, which is not what this one process hosts."""
     if given := environ.get("TOPOLOGY"):
-        return asked_for(given, hosted)
-    return Topology.parse(run["topology"]) if run.get("topology") else Topology.single(hosted)
+        return asked_for(given, hosted, extracted)
+    if extracted is not None and set(hosted) == set(extracted.topology.domains):
+        return extracted.topology
+    groups = run.get("groups", {}).values()
+    return Topology(tuple(tuple(group["domains"]) for group in groups)) if groups else Topology.single(hosted)
 
 
-def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS) -> Topology:
+def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS, extracted: Extracted | None = None) -> Topology:
     """What TOPOLOGY says. Raises BadSetting."""
+    if extracted is not None:
+        found = extracted.topology
+        # What it was before the move is no contradiction: the file goes on from there.
+        if _groups(topology) in (set(found.groups), set(extracted.base.groups)):
+            return found
+        away = " and ".join(extracted.away)
+        raise BadSetting(
+            "TOPOLOGY", topology, f"{away} was extracted, and {FILE} says {found.name}: unset it, or absorb"
+        )
     if hosted != DOMAINS:
         raise BadSetting("TOPOLOGY", topology, "DOMAINS says what one process hosts: set one of the two")
     try:
         return Topology.parse(topology)
     except BadTopology as error:
         raise BadSetting("TOPOLOGY", topology, str(error)) from None
+
+
+def _groups(topology: str) -> set[tuple[str, ...]]:
+    parts = [set(re.split(r"[\s,+]+", part.strip())) for part in topology.split("|")]
+    return {tuple(domain for domain in DOMAINS if domain in part) for part in parts}
 
 
 def _services(environ: Mapping[str, str], run: Mapping[str, Any]) -> ServiceSettings:

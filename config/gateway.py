@@ -45,15 +45,20 @@ def describe(
     folder: Path,
     metrics: str | None = None,
     nameservers: Sequence[str] = (),
+    elsewhere: Sequence[str] = (),
 ) -> Site:
-    """The site that hosts these groups, with this process's keys, limits and TRUSTED_PROXIES. Raises BadSite."""
+    """
+    The site that hosts these groups, with this process's keys, limits and TRUSTED_PROXIES. Raises BadSite.
+
+    Domains that are ``elsewhere`` are another gateway's: what is asked of them here is not found.
+    """
     hosted = [domain for group in groups for domain in group.domains]
-    if missing := [domain for domain in DOMAINS if domain not in hosted]:
+    if missing := [domain for domain in DOMAINS if domain not in (*hosted, *elsewhere)]:
         raise BadSite(f"no group hosts {', '.join(missing)}")
     return Site(
         bind=bind,
         groups=tuple(groups),
-        routes=tuple(_routes()),
+        routes=tuple(_routes(hosted)),
         keys={kid: _pem(key) for kid, key in verifying_keys().by_kid.items()},
         tokens=Tokens(issuer=ISSUER, audience=AUDIENCE, checked=("/api",), unchecked=UNCHECKED),
         limits=Limits(
@@ -91,11 +96,12 @@ def _host_and_port(part: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _routes() -> Iterable[Route]:
-    yield Route(path="/.well-known/jwks.json", domain=_HOME)
+def _routes(hosted: Sequence[str]) -> Iterable[Route]:
+    home = _HOME if _HOME in hosted else hosted[0]
+    yield Route(path="/.well-known/jwks.json", domain=home)
     for path in _ANYBODY:
-        yield Route(path=path, domain=_HOME, elsewhere=True)
-    for domain in DOMAINS:
+        yield Route(path=path, domain=home, elsewhere=True)
+    for domain in hosted:
         yield Route(path=f"/api/{domain}", domain=domain)
         # Another group's process tells people that this one's are away, with the way to the other pages.
         yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain, elsewhere=True)

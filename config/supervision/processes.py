@@ -33,9 +33,10 @@ class ProcessSpec:
     """
     One process: the domains it hosts and the command that runs it.
 
-    One with a door is handed two bound sockets: a group's web server, or the gateway in front of all. In a web server's
-    command ``{public}`` and ``{inside}`` stand for their numbers. ``prepare`` is called once, before the first start.
-    One that is ``told`` something is told nothing else. Limits are in seconds.
+    One with a door is handed two bound sockets: a group's web server, or the gateway in front of all. In a web
+    server's command ``{public}`` and ``{inside}`` stand for their numbers. ``prepare`` is called before the first
+    start, and before it is told of changes. One that is ``told`` something is told nothing else. ``change_signal``
+    tells a running one to read its files again; where there is none, it is started anew. Limits are in seconds.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ProcessSpec:
     prepare: Callable[[Doors], None] | None = None
     told: Mapping[str, str] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    change_signal: signal.Signals | None = None
     stop_limit: float = 10.0
 
 
@@ -73,6 +75,12 @@ class Plan:
     ready_path: str = "/health/ready"
     ready_limit: float = 90.0
     step_limit: float = 600.0
+
+    @property
+    def doors(self) -> tuple[str | None, dict[str, Group]]:
+        """Who has doors: the gateway's name, if there is one, and the web servers' with their groups."""
+        front = next((spec.name for spec in self.processes if spec.door == "front"), None)
+        return front, {spec.name: spec.domains for spec in self.processes if spec.door == "group"}
 
     @property
     def topology(self) -> Topology:
@@ -149,6 +157,17 @@ class KeptAlive:
             cwd=PROJECT,
             pass_fds=tuple(self._fds.values()),
         )
+
+    def is_like(self, other: KeptAlive) -> bool:
+        """Whether the other is run in the same way, so that this one can go on in its place."""
+        mine, its = ((kept.spec.command, kept.spec.domains, dict(kept._env), dict(kept._fds)) for kept in (self, other))
+        return mine == its or ((mine[0], *mine[2:]) == (its[0], *its[2:]) and self.spec.change_signal is not None)
+
+    def become(self, other: KeptAlive) -> None:
+        """Go on in the other's place. What it was prepared with may have changed."""
+        self.spec = other.spec
+        if self.child is not None and self.spec.change_signal is not None:
+            self.child.send(self.spec.change_signal)
 
     def bury(self) -> Death | None:
         """If it has died: end what it left behind, and decide when it is due again."""
