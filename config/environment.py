@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config import values
+from config.extracted import FILE, Extracted, read_extracted
 from config.mail import BadMailUrl, MailSettings, mail_settings
-from config.services import BadServiceUrl, service_urls
+from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from config.topology import DOMAINS, BadTopology, Topology
 from config.values import BadSetting
@@ -35,12 +36,13 @@ class Environment:
     debug: bool
     allowed_hosts: tuple[str, ...]
     topology: Topology
+    extracted: Extracted | None
     hosted_domains: tuple[str, ...]
-    discovery: str
-    service_urls: Mapping[str, str]
+    services: ServiceSettings
     databases: Mapping[str, str | None]
     owner_databases: Mapping[str, str | None]
     admin_databases: Mapping[str, str | None]
+    given_databases: frozenset[str]
     broker_url: str | None
     cache_url: str | None
     secret_key: str
@@ -69,6 +71,10 @@ class Environment:
     mail: MailSettings
     mail_from: str
 
+    def database_named(self, domain: str) -> bool:
+        """Whether the environment says where this domain's database is."""
+        return domain in self.given_databases
+
     @property
     def databases_known(self) -> bool:
         return all(self.databases[domain] for domain in self.hosted_domains)
@@ -77,16 +83,20 @@ class Environment:
 def read(environ: Mapping[str, str]) -> Environment:
     """Raises BadSetting."""
     folder = state_dir(environ)
-    # A supervised process is told all that it may know; run.json has everybody's.
+    # A supervised process is told all that it may know; these files have everybody's.
     run: Mapping[str, Any] = {} if environ.get(MARK) else read_run(folder) or {}
+    extracted = None if environ.get(MARK) else read_extracted(folder)
+    if extracted is not None and not extracted.away:
+        extracted = None
+    environ = extracted.over(environ) if extracted else environ
     keys = _keys(environ, folder)
     hosted = _domains(environ)
     return Environment(
         state_dir=folder,
         hosted_domains=hosted,
-        topology=_topology(environ, run, hosted),
-        discovery=values.choice(environ, "DISCOVERY", ("static",)),
-        service_urls=_service_urls(environ, run),
+        topology=_topology(environ, run, hosted, extracted),
+        extracted=extracted,
+        services=_services(environ, run),
         **keys,
         **_data(environ, run, keys["secret_key"]),
         **_shop(environ, hosted),
@@ -107,7 +117,7 @@ def _keys(environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
     return {
         "secret_key": own["SECRET_KEY"],
         "jwt_signing_key": own.get("JWT_SIGNING_KEY"),
-        "jwks_url": _address(environ, "JWKS_URL", "https://shop.example/.well-known/jwks.json"),
+        "jwks_url": values.address(environ, "JWKS_URL", "https://shop.example/.well-known/jwks.json"),
         "service_key": own["SERVICE_KEY"],
         "webhook_secret": own["SANDBOX_WEBHOOK_SECRET"],
     }
@@ -123,6 +133,9 @@ def _data(environ: Mapping[str, str], run: Mapping[str, Any], secret_key: str) -
             for domain in DOMAINS
         },
         "admin_databases": admins,
+        "given_databases": frozenset(
+            domain for domain in DOMAINS if environ.get(f"{domain.upper()}_DATABASE_URL") or environ.get("DATABASE_URL")
+        ),
         "broker_url": values.server(environ, "BROKER_URL", ("redis", "rediss", "amqp", "amqps")) or run.get("broker"),
         "cache_url": values.server(environ, "CACHE_URL", ("redis", "rediss")) or run.get("cache"),
     }
@@ -133,7 +146,7 @@ def _shop(environ: Mapping[str, str], hosted: tuple[str, ...]) -> dict[str, Any]
     return {
         "payment_provider": provider,
         "stripe": _stripe(environ, in_use=provider == "stripe" and "payments" in hosted),
-        "shop_currency": _currency(environ),
+        "shop_currency": values.currency(environ),
         "payment_capture": values.choice(environ, "PAYMENT_CAPTURE", ("order", "shipment")),
         "order_budget": values.duration(environ, "ORDER_BUDGET", "3s"),
         "saga_patience": values.duration(environ, "SAGA_PATIENCE", "1h"),
@@ -208,15 +221,8 @@ def _webhook_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
 
 def _public_url(environ: Mapping[str, str], run: Mapping[str, Any]) -> str:
     """Where people find us: what links in letters begin with."""
-    given = _address(environ, "PUBLIC_URL", "https://shop.example")
+    given = values.address(environ, "PUBLIC_URL", "https://shop.example")
     return (given or run.get("http") or f"http://127.0.0.1:{environ.get('PORT', '8000')}").rstrip("/")
-
-
-def _address(environ: Mapping[str, str], name: str, example: str) -> str | None:
-    given = environ.get(name)
-    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
-        raise BadSetting(name, given, f"it is an http or https address, as in {example}")
-    return given or None
 
 
 def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
@@ -227,15 +233,29 @@ def _mail(environ: Mapping[str, str], folder: Path) -> MailSettings:
         raise BadSetting("EMAIL_URL", "…", str(error)) from None
 
 
-def _topology(environ: Mapping[str, str], run: Mapping[str, Any], hosted: tuple[str, ...]) -> Topology:
+def _topology(
+    environ: Mapping[str, str], run: Mapping[str, Any], hosted: tuple[str, ...], extracted: Extracted | None
+) -> Topology:
     """How all that runs here is grouped, which is not what this one process hosts."""
     if given := environ.get("TOPOLOGY"):
-        return asked_for(given, hosted)
-    return Topology.parse(run["topology"]) if run.get("topology") else Topology.single(hosted)
+        return asked_for(given, hosted, extracted)
+    if extracted is not None and set(hosted) == set(extracted.topology.domains):
+        return extracted.topology
+    groups = run.get("groups", {}).values()
+    return Topology(tuple(tuple(group["domains"]) for group in groups)) if groups else Topology.single(hosted)
 
 
-def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS) -> Topology:
+def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS, extracted: Extracted | None = None) -> Topology:
     """What TOPOLOGY says. Raises BadSetting."""
+    if extracted is not None:
+        found = extracted.topology
+        # What it was before the move is no contradiction: the file goes on from there.
+        if _groups(topology) in (set(found.groups), set(extracted.base.groups)):
+            return found
+        away = " and ".join(extracted.away)
+        raise BadSetting(
+            "TOPOLOGY", topology, f"{away} was extracted, and {FILE} says {found.name}: unset it, or absorb"
+        )
     if hosted != DOMAINS:
         raise BadSetting("TOPOLOGY", topology, "DOMAINS says what one process hosts: set one of the two")
     try:
@@ -244,17 +264,23 @@ def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS) -> Topology:
         raise BadSetting("TOPOLOGY", topology, str(error)) from None
 
 
-def _service_urls(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
+def _groups(topology: str) -> set[tuple[str, ...]]:
+    parts = [set(re.split(r"[\s,+]+", part.strip())) for part in topology.split("|")]
+    return {tuple(domain for domain in DOMAINS if domain in part) for part in parts}
+
+
+def _services(environ: Mapping[str, str], run: Mapping[str, Any]) -> ServiceSettings:
     """The environment's, and of what runs here the others."""
     known = {domain: group["inside"] for group in run.get("groups", {}).values() for domain in group["domains"]}
     try:
-        return {**known, **service_urls(environ, DOMAINS)}
+        found = service_settings(environ, DOMAINS)
     except BadServiceUrl as error:
         raise BadSetting(error.name, error.value, error.wanted) from None
+    return replace(found, urls={**known, **found.urls})
 
 
 def _stripe(environ: Mapping[str, str], *, in_use: bool) -> StripeSettings:
-    currency = _currency(environ)
+    currency = values.currency(environ)
     if in_use and currency in NOT_HUNDREDTHS:
         raise BadSetting("SHOP_CURRENCY", currency, "Stripe does not count it in hundredths, as all prices here are")
     try:
@@ -278,13 +304,6 @@ def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not words:
         raise BadSetting("DOMAINS", environ["DOMAINS"], f"it names some of {', '.join(DOMAINS)}")
     return tuple(domain for domain in DOMAINS if domain in words)
-
-
-def _currency(environ: Mapping[str, str]) -> str:
-    value = environ.get("SHOP_CURRENCY", "GBP")
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise BadSetting("SHOP_CURRENCY", value, "it is three capital letters, as in GBP")
-    return value
 
 
 def django_database(url: str | None) -> dict[str, Any]:

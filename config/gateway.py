@@ -21,16 +21,19 @@ __all__ = ["UNCHECKED", "describe", "read_group"]
 _HOME = "users"
 """Its processes answer what belongs to no domain: the sign-in, the console's first page, keys and documents."""
 
-_SHARED = ("/.well-known/jwks.json", "/api/schema", "/api/docs", "/admin", "/static")
+_DOCUMENTS = ("/api/schema", "/api/docs", *(f"/api/{domain}/schema" for domain in DOMAINS))
+_ANYBODY = ("/admin", "/static", *_DOCUMENTS)
+"""
+Every process has these. Users' processes alone answer them as long as one is ready: the console's first page and the
+sign-in are in one place.
+"""
 
 UNCHECKED = (
     "/api/users/token",
     "/api/users/password-reset",
     "/api/users/verify-email",
     "/api/payments/webhooks",
-    *(f"/api/{domain}/schema" for domain in DOMAINS),
-    "/api/schema",
-    "/api/docs",
+    *_DOCUMENTS,
 )
 """Where an access token is not looked at: whoever signs in may well send one that has expired."""
 
@@ -42,15 +45,20 @@ def describe(
     folder: Path,
     metrics: str | None = None,
     nameservers: Sequence[str] = (),
+    elsewhere: Sequence[str] = (),
 ) -> Site:
-    """The site that hosts these groups, with this process's keys, limits and TRUSTED_PROXIES. Raises BadSite."""
+    """
+    The site that hosts these groups, with this process's keys, limits and TRUSTED_PROXIES. Raises BadSite.
+
+    Domains that are ``elsewhere`` are another gateway's: what is asked of them here is not found.
+    """
     hosted = [domain for group in groups for domain in group.domains]
-    if missing := [domain for domain in DOMAINS if domain not in hosted]:
+    if missing := [domain for domain in DOMAINS if domain not in (*hosted, *elsewhere)]:
         raise BadSite(f"no group hosts {', '.join(missing)}")
     return Site(
         bind=bind,
         groups=tuple(groups),
-        routes=tuple(_routes()),
+        routes=tuple(_routes(hosted)),
         keys={kid: _pem(key) for kid, key in verifying_keys().by_kid.items()},
         tokens=Tokens(issuer=ISSUER, audience=AUDIENCE, checked=("/api",), unchecked=UNCHECKED),
         limits=Limits(
@@ -88,12 +96,15 @@ def _host_and_port(part: str, text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _routes() -> Iterable[Route]:
-    for path in _SHARED:
-        yield Route(path=path, domain=_HOME)
-    for domain in DOMAINS:
+def _routes(hosted: Sequence[str]) -> Iterable[Route]:
+    home = _HOME if _HOME in hosted else hosted[0]
+    yield Route(path="/.well-known/jwks.json", domain=home)
+    for path in _ANYBODY:
+        yield Route(path=path, domain=home, elsewhere=True)
+    for domain in hosted:
         yield Route(path=f"/api/{domain}", domain=domain)
-        yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain)
+        # Another group's process tells people that this one's are away, with the way to the other pages.
+        yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain, elsewhere=True)
 
 
 def _pem(key: RSAPublicKey) -> str:

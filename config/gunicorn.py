@@ -23,7 +23,9 @@ counts = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.ge
 
 
 def on_starting(server: Any) -> None:
-    """What an earlier run counted is over. The folder stays: that one may still be answering its last requests."""
+    """What an earlier run counted is over. Raises BadSetting where others could not find us."""
+    _announcement()
+    # The folder stays: that earlier one may still be answering its last requests.
     counts.mkdir(parents=True, exist_ok=True)
     for file in counts.glob("*.db"):
         file.unlink(missing_ok=True)
@@ -32,10 +34,30 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """The first customer finds everything loaded, and whoever started this is told that it serves."""
     from config.wsgi import answers_ready
+    from runtime.dynconf.watching import watch
     from runtime.embedded.readiness import say_ready
+    from runtime.http.configuration import leave_when
 
+    leave_when(lambda: not worker.alive)
+    watch()
     if answers_ready():
         say_ready(of=worker.cfg.workers)
+    if announcement := _announcement():
+        announcement.keep()
+
+
+def on_exit(server: Any) -> None:
+    """The workers have ended: nobody is to be sent here any more."""
+    if announcement := _announcement():
+        announcement.withdraw()
+
+
+def _announcement() -> Any:
+    """What Consul is told of this web server; None where it is told nothing."""
+    from config.announcement import announcement_of
+    from config.environment import ENVIRONMENT
+
+    return announcement_of(ENVIRONMENT)
 
 
 def child_exit(server: Any, worker: Any) -> None:

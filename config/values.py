@@ -86,3 +86,17 @@ def duration(environ: Mapping[str, str], name: str, default: str) -> float:
     if not found:
         raise BadSetting(name, value, "it is a number with ms, s, m, h or d, as in 3s")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def address(environ: Mapping[str, str], name: str, example: str) -> str | None:
+    given = environ.get(name)
+    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
+        raise BadSetting(name, given, f"it is an http or https address, as in {example}")
+    return given or None
+
+
+def currency(environ: Mapping[str, str]) -> str:
+    value = environ.get("SHOP_CURRENCY", "GBP")
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise BadSetting("SHOP_CURRENCY", value, "it is three capital letters, as in GBP")
+    return value

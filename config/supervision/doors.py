@@ -44,6 +44,25 @@ class Doors:
             if name in webs:
                 self._of_group[webs[name]] = pair
 
+    def change(self, *, front: str | None, webs: Mapping[str, Group]) -> list[socket.socket]:
+        """
+        The same for another set: PORT stays PORT, and who stays keeps his doors. The answer is those that nobody has
+        any more, to be closed once who had them has ended.
+        """
+        before = list({id(pair): pair for pair in self._pairs()}.values())
+        own = {group: pair for group, pair in self._of_group.items() if pair is not self._front}
+        self._sockets, self._of_group = {}, {}
+        for place, name in enumerate(filter(None, (front, *webs))):
+            kept = self._front if place == 0 else own.get(webs[name])
+            pair = self._sockets[name] = kept or {"public": self._bind(0), "inside": self._bind(0)}
+            if name in webs:
+                self._of_group[webs[name]] = pair
+        held = {id(pair) for pair in self._pairs()}
+        return [door for pair in before if id(pair) not in held for door in pair.values()]
+
+    def _pairs(self) -> list[dict[Side, socket.socket]]:
+        return [*self._sockets.values(), *([self._front] if self._front else [])]
+
     @property
     def front(self) -> str:
         """Where customers find the shop; port 0 where nobody answers."""

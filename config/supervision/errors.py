@@ -30,6 +30,11 @@ class PortTaken(SupervisorError):
     PORT=8001, or PORT=0 for any that is free."""
 
 
+class HalfMoved(SupervisorError):
+    """A move of {domain} was broken off after it was {step}, and nothing is started half moved. Run `manage.py {kind}
+    {domain} --take-up` first: it finishes the move or takes it back, and says which."""
+
+
 class StartFailed(SupervisorError):
     """{name} {how}. Its log is {log}; the last lines:
     {words}"""

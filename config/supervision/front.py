@@ -10,7 +10,7 @@ from config.gateway import describe
 from config.supervision.doors import HOST, Doors
 from config.supervision.errors import NoGateway
 from config.supervision.processes import ProcessSpec
-from config.topology import Topology
+from config.topology import DOMAINS, Topology
 from runtime.gateway import program
 from runtime.gateway.configuration import MAIN_FILE
 from runtime.gateway.site import BadSite, Group, Server
@@ -48,8 +48,11 @@ def _write(topology: Topology, folder: Path, doors: Doors) -> None:
         for group in topology.groups
     ]
     fds = doors.fds(NAME)
+    elsewhere = [domain for domain in DOMAINS if domain not in topology.domains]
     try:
-        site = describe(bind=f"fd@{fds['public']}", groups=groups, folder=folder, metrics=f"fd@{fds['inside']}")
+        site = describe(
+            bind=f"fd@{fds['public']}", groups=groups, folder=folder, metrics=f"fd@{fds['inside']}", elsewhere=elsewhere
+        )
     except BadSite as error:
         raise NoGateway(reason=f"{error}.") from error
     program.write(site)

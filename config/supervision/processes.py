@@ -78,6 +78,12 @@ class Plan:
     step_limit: float = 600.0
 
     @property
+    def doors(self) -> tuple[str | None, dict[str, Group]]:
+        """Who has doors: the gateway's name, if there is one, and the web servers' with their groups."""
+        front = next((spec.name for spec in self.processes if spec.door == "front"), None)
+        return front, {spec.name: spec.domains for spec in self.processes if spec.door == "group"}
+
+    @property
     def topology(self) -> Topology:
         """How the processes share the domains."""
         return Topology(tuple(dict.fromkeys(spec.domains for spec in self.processes if spec.door != "front")))
@@ -162,6 +168,17 @@ class KeptAlive:
             pass_fds=tuple(self._fds.values()),
         )
 
+    def is_like(self, other: KeptAlive) -> bool:
+        """Whether the other is run in the same way, so that this one can go on in its place."""
+        mine, its = ((kept.spec.command, kept.spec.domains, dict(kept._env), dict(kept._fds)) for kept in (self, other))
+        return mine == its or ((mine[0], *mine[2:]) == (its[0], *its[2:]) and self.spec.change_signal is not None)
+
+    def become(self, other: KeptAlive) -> None:
+        """Go on in the other's place. What it was prepared with may have changed."""
+        self.spec = other.spec
+        if self.child is not None and self.spec.change_signal is not None:
+            self.child.send(self.spec.change_signal)
+
     def bury(self) -> Death | None:
         """If it has died: end what it left behind, and decide when it is due again."""
         if self.child is None or not self.child.exited():
@@ -203,6 +220,11 @@ class KeptAlive:
         self._ready_file = make_private(folder) / self.spec.name
         self._ready_file.unlink(missing_ok=True)
         self._beside = self._run({READY_FILE: str(self._ready_file)})
+
+    @property
+    def has_another(self) -> bool:
+        """Whether there is one beside it."""
+        return self._beside is not None
 
     def beside_is_ready(self) -> bool:
         return self._ready_file is not None and not self.beside_has_ended() and are_ready(self._ready_file)

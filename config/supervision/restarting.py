@@ -125,6 +125,8 @@ class Restarting:
         kept.start_beside(self._state / "ready")
         until = time.monotonic() + self._ready_limit
         while not kept.beside_is_ready():
+            if not kept.has_another:
+                raise NotRestarted(name=kept.spec.name, why="it was stopped meanwhile")
             if how := kept.bury_beside(late=time.monotonic() >= until, limit=self._ready_limit):
                 raise NotRestarted(name=kept.spec.name, why=how)
             yield

@@ -16,12 +16,11 @@ from runtime.embedded.valkey import Valkey
 class Servers:
     """PostgreSQL for each group of domains and one Valkey, each only where the environment names none of one's own."""
 
-    def __init__(self, state: Path, environ: Mapping[str, str], topology: Topology) -> None:
-        kept = {name: value for name, value in environ.items() if name != "TOPOLOGY"}
-        self._environ = {**kept, "STATE_DIR": str(state)}
+    def __init__(self, state: Path, environ: Mapping[str, str], base: Topology) -> None:
         self._state = state
-        self._topology = topology
-        self._postgres = _databases(state, environ, topology)
+        self._environ = self._told_by(environ)
+        self._topology = base
+        self._postgres = _databases(state, environ, base)
         self._valkey = None if environ.get("BROKER_URL") and environ.get("CACHE_URL") else Valkey(state)
         self._reported: set[str] = set()
 
@@ -43,6 +42,29 @@ class Servers:
         """Raises an EmbeddedError that says what is in the way."""
         for server in self._all:
             server.start()
+
+    def change(self, environ: Mapping[str, str], base: Topology) -> None:
+        """
+        Serve by these settings from now on: what is needed is started, what nobody needs is stopped, the rest goes on.
+
+        Raises an EmbeddedError.
+        """
+        running = {server.name: server for server, _ in self._postgres if not server.exited()}
+        self._environ, self._topology = self._told_by(environ), base
+        self._postgres = [
+            (running.get(server.name, server), domains) for server, domains in _databases(self._state, environ, base)
+        ]
+        needed = {server.name for server, _ in self._postgres}
+        for name, server in running.items():
+            if name not in needed:
+                server.stop()
+        for server, _domains in self._postgres:
+            if server.exited():
+                server.start()
+
+    def _told_by(self, environ: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in environ.items() if name != "TOPOLOGY"}
+        return {**kept, "STATE_DIR": str(self._state)}
 
     def stop(self, *, hurry: Callable[[], bool]) -> None:
         for server in reversed(self._all):

@@ -8,25 +8,34 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
-from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 from urllib.parse import urlsplit
 
-from config.environment import Environment
+from config.environment import BadSetting, Environment
+from config.supervision.changing import Wanted, hosts_of, replace, stop_together
 from config.supervision.doors import Doors
-from config.supervision.errors import AlreadyRunning, Interrupted, NotReady, StartFailed
+from config.supervision.errors import (
+    AlreadyRunning,
+    HalfMoved,
+    Interrupted,
+    NotReady,
+    StartFailed,
+    SupervisorError,
+)
+from config.supervision.following import Following
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
 from config.supervision.processes import PROJECT, KeptAlive, Plan, ProcessSpec, Step
 from config.supervision.restarting import Restarting
 from config.supervision.servers import Servers
 from config.supervision.telling import told_to_serve
-from config.topology import group_name
-from runtime.embedded.errors import StateUnusable
+from config.topology import Topology, group_name
+from runtime.embedded.errors import EmbeddedError, StateUnusable
 from runtime.embedded.process import Child, started_at, wait_until
 from runtime.embedded.state import RunFile, forget_run, last_run, sole_owner, write_run
+from runtime.extraction.journal import Move, read_move
 
 WATCH_EVERY = 0.1
 
@@ -38,7 +47,19 @@ class Supervisor:
     ``start`` raises SupervisorError, EmbeddedError or BadSetting, each a sentence, and then leaves nothing running.
     """
 
-    def __init__(self, plan: Plan, *, state: Path, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        state: Path,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        base: Topology | None = None,
+        replan: Callable[[], Wanted] | None = None,
+    ) -> None:
+        """
+        ``base`` names the servers of our own, where it is not the plan's topology; ``replan`` says what is wanted now.
+        """
         self.plan = plan
         self.state = state
         self.logs = state / "log"
@@ -50,7 +71,10 @@ class Supervisor:
         self._held = ExitStack()
         self._owns = False
         self._phase: Literal["starting", "ready"] = "starting"
-        self._servers = Servers(state, environ, plan.topology)
+        self._servers = Servers(state, environ, base or plan.topology)
+        self._replan = replan
+        self._told = threading.Event()
+        self._following = Following()
         self._settings: Environment | None = None
         self._doors = Doors()
         self._kept: list[KeptAlive] = []
@@ -91,12 +115,13 @@ class Supervisor:
             run = last_run(self.state)
             raise AlreadyRunning(pid=other, state=self.state, where=f" ({run['http']})" if run else "")
         self._owns = True
+        if move := read_move(self.state):
+            raise HalfMoved(domain=move.schema, step=move.step, kind=move.kind)
         clear_leftovers(self.state, self._say)
         self._restarting.forget()
 
     def _open_doors(self) -> None:
-        webs = {spec.name: spec.domains for spec in self.plan.processes if spec.door == "group"}
-        front = next((spec.name for spec in self.plan.processes if spec.door == "front"), None)
+        front, webs = self.plan.doors
         self._doors.open(front=front, webs=webs, port=self._environ.get("PORT") or "8000")
 
     def _prepare(self, step: Step, login: OperatorLogin) -> None:
@@ -115,14 +140,16 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         for spec in self.plan.processes:
-            if spec.prepare is not None:
-                spec.prepare(self._doors)
-            kept = KeptAlive(
-                spec, env=self._environment_of(spec), log=self.logs / f"{spec.name}.log", fds=self._doors.fds(spec.name)
-            )
+            kept = self._make(spec)
             self._kept.append(kept)
             kept.start()
         self._write_down()
+
+    def _make(self, spec: ProcessSpec) -> KeptAlive:
+        if spec.prepare is not None:
+            spec.prepare(self._doors)
+        log = self.logs / f"{spec.name}.log"
+        return KeptAlive(spec, env=self._environment_of(spec), log=log, fds=self._doors.fds(spec.name))
 
     def _environment_of(self, spec: ProcessSpec) -> dict[str, str]:
         if spec.told is not None:
@@ -162,7 +189,56 @@ class Supervisor:
     def watch(self) -> None:
         """Start again what dies, and anew what is asked for, until ``stopping`` is set."""
         while not self.stopping.wait(WATCH_EVERY):
+            if self._told.is_set() or self._following.is_over(self.state):
+                self._told.clear()
+                self._heed()
+            self._following.take_up(self.state, say=self._say)
             self._tend()
+
+    def _heed(self) -> None:
+        """Do as a move has written: stop what hosts a domain, or run everything as it is wanted now."""
+        self._following.failure = ""
+        try:
+            move = read_move(self.state)
+            if move is not None and move.keeps_resting:
+                self._rest(move)
+            elif self._replan is not None:
+                self._follow(self._replan())
+        except Interrupted:
+            return
+        except (SupervisorError, EmbeddedError, BadSetting, OSError) as error:
+            # What could be started runs, and the rest is tried again: better than nothing at all.
+            self._say(str(error))
+            self._following.failure = str(error)
+        self._phase = "ready"
+        self._following.heeded += 1
+        self._write_down()
+
+    def _rest(self, move: Move) -> None:
+        self._say(f"Stopping what hosts {move.schema}, which is being moved.")
+        resting = hosts_of(self._kept, move.schema)
+        self._kept = [kept for kept in self._kept if kept not in resting]
+        stop_together(resting, hurry=self._hurry.is_set)
+        self._following.rest(move)
+
+    def _follow(self, wanted: Wanted) -> None:
+        self._phase = "starting"
+        self._following.follow(self.state)
+        self.plan = wanted.plan
+        self._servers.change(wanted.environ, wanted.base)
+        self._settings = self._servers.settings()
+        front, webs = self.plan.doors
+        spare = self._doors.change(front=front, webs=webs)
+        self._write_down()
+        crew = [self._make(spec) for spec in self.plan.processes]
+        self._kept, new = replace(self._kept, crew, hurry=self._hurry.is_set)
+        for door in spare:
+            door.close()
+        self._say(f"Starting {', '.join(kept.spec.name for kept in new) or 'nothing new'}.")
+        for kept in new:
+            kept.start()
+        self._write_down()
+        self._await_ready()
 
     def _tend(self) -> None:
         changed = self._restarting.tend(self._kept)
@@ -218,6 +294,7 @@ class Supervisor:
             "state": self._phase,
             "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid())},
         }
+        self._following.write_down(run)
         for spec in self.plan.processes:
             if spec.door == "front":
                 run["gateway"] = {"http": self.url, "metrics": doors.figures(spec.name)}
@@ -233,12 +310,7 @@ class Supervisor:
         self.stopping.set()
         self._doors.close()
         started, self._kept = self._kept, []
-        for _role, members in groupby(reversed(started), key=lambda kept: kept.spec.role):
-            together = list(members)
-            for kept in together:
-                kept.ask_to_stop()
-            for kept in together:
-                kept.end(hurry=self._hurry.is_set)
+        stop_together(started, hurry=self._hurry.is_set)
         self._servers.stop(hurry=self._hurry.is_set)
         if self._owns:
             self._owns = False
@@ -247,12 +319,19 @@ class Supervisor:
 
     @contextmanager
     def told_by_signals(self) -> Iterator[None]:
-        """Ctrl-C, SIGTERM and a closed terminal stop it; the second time they hurry it up."""
+        """
+        Ctrl-C, SIGTERM and a closed terminal stop it; the second time they hurry it up. SIGUSR1 says that there is
+        something new to be followed.
+        """
 
         def told(_number: int, _frame: FrameType | None) -> None:
             (self._hurry if self.stopping.is_set() else self.stopping).set()
 
+        def changed(_number: int, _frame: FrameType | None) -> None:
+            self._told.set()
+
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        until_now = signal.signal(signal.SIGUSR1, changed)
         for number, handler in before.items():
             # Under nohup a closed terminal is to be ignored.
             if handler is not signal.SIG_IGN:
@@ -260,6 +339,7 @@ class Supervisor:
         try:
             yield
         finally:
+            signal.signal(signal.SIGUSR1, until_now)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2 import errors, extensions, sql
 
 from runtime.databases.clock import CLOCK_FUNCTION
+from runtime.databases.marks import SchemaMoved, read_mark
 from runtime.databases.urls import role_password
 
 ROLE_SETTINGS = {
@@ -25,7 +26,11 @@ ROLE_SETTINGS = {
 
 
 def provision(*, admin_url: str, domain: str, secret_key: str) -> None:
-    """Schema, roles, rights and clock of one domain. May be run again at any time. Needs an administrator's URL."""
+    """
+    Schema, roles, rights and clock of one domain. May be run again at any time. Needs an administrator's URL.
+
+    Raises SchemaMoved where the schema is being moved or has moved away: nothing here is opened again by a set-up.
+    """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _provision(admin_url, domain, secret_key)
@@ -48,6 +53,8 @@ def _provision(admin_url: str, domain: str, secret_key: str) -> None:
     connection = psycopg2.connect(admin_url)
     try:
         with connection, connection.cursor() as cursor:
+            if mark := read_mark(cursor, domain):
+                raise SchemaMoved(domain, mark)
             _make_roles(cursor, domain, secret_key)
             _make_schema(cursor, domain)
     finally:

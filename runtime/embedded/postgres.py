@@ -109,6 +109,19 @@ def clear_leftover(state: Path, *, name: str = "postgres") -> int | None:
     return _clear_leftover(state / name / "data")
 
 
+def running_url(state: Path, *, name: str = "postgres") -> str | None:
+    """The administrator's URL of the server that runs on these data, whoever started it. None where there is none."""
+    data = state / name / "data"
+    lines = _pid_file(data)
+    if len(lines) < 8 or lines[7].strip() != "ready" or not lines[0].strip().isdigit():
+        return None
+    if f" -D {data.resolve()} " not in f"{command_line(int(lines[0]))} ":
+        return None
+    server = Postgres(state, name=name)
+    server.port = int(lines[3])
+    return server.url
+
+
 def _environment() -> dict[str, str]:
     """Nothing of the caller's: PGPORT, PGDATA and their like would be obeyed, and passwords would be handed on."""
     return {"PATH": os.defpath, "LC_ALL": "C"}

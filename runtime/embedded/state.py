@@ -54,7 +54,9 @@ class RunFile(TypedDict):
     """
     What runs. ``started`` are start times in the system's ticks, None on a system that does not tell.
 
-    ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``.
+    ``groups`` are named as in their processes' names; ``gateway`` has its ``http`` and its ``metrics``. ``resting`` is
+    the move for which processes were stopped, ``followed`` the latest whose outcome was put into practice, ``failure``
+    why it could not be in full; ``heeded`` counts how often something new was looked at.
     """
 
     http: str
@@ -68,6 +70,10 @@ class RunFile(TypedDict):
     topology: NotRequired[str]
     groups: NotRequired[dict[str, RunningGroup]]
     gateway: NotRequired[dict[str, str]]
+    heeded: NotRequired[int]
+    resting: NotRequired[str]
+    followed: NotRequired[str]
+    failure: NotRequired[str]
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:
@@ -197,6 +203,18 @@ def locked(path: Path) -> Iterator[None]:
     with _open_lock(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_at_once(path: Path) -> Iterator[bool]:
+    """Hold this lock file, or answer False at once where somebody else does. Raises StateUnusable."""
+    with _open_lock(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 @contextmanager

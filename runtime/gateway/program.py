@@ -42,14 +42,18 @@ def haproxy() -> Path:
 
 def check(site: Site) -> None:
     """Ask HAProxy what it thinks, in a folder of the question's own. Raises ConfigurationRefused, HaproxyMissing."""
-    # A socket that HAProxy will be handed is not there yet. To ask binds none.
-    asked_about = replace(site, bind="127.0.0.1:8000") if site.bind.startswith("fd@") else site
+    # Sockets that HAProxy will be handed are not there yet. To ask binds none.
+    asked_about = replace(site, bind=_any_port(site.bind), metrics=site.metrics and _any_port(site.metrics))
     with tempfile.TemporaryDirectory(prefix="mitosis-gateway-") as folder:
         main = write(replace(asked_about, folder=Path(folder)))
         asked = [str(haproxy()), "-c", "-f", str(main)]
         said = subprocess.run(asked, capture_output=True, text=True, check=False, env=environment())  # noqa: S603
     if said.returncode != 0:
         raise ConfigurationRefused(said.stderr.strip() or said.stdout.strip())
+
+
+def _any_port(bind: str) -> str:
+    return "127.0.0.1:8000" if bind.startswith("fd@") else bind
 
 
 def write(site: Site) -> Path:

@@ -8,6 +8,9 @@ from typing import ClassVar, Self
 
 from contracts._base import Unavailable
 
+LONGEST_WAIT = 1.0
+"""Seconds. Whoever waits longer for a place is what a bulkhead is there to prevent."""
+
 
 class BulkheadFull(Unavailable):
     """As many calls as are allowed are waiting already, so this one was not begun."""
@@ -18,41 +21,28 @@ class BulkheadFull(Unavailable):
 
 class Bulkhead:
     """
-    ``with Bulkhead(name="provider", places=4):`` raises BulkheadFull at once where no place is free.
+    ``with Bulkhead(name="provider", places=4):`` raises BulkheadFull where no place is free within ``wait`` seconds.
 
-    ``enter`` may wait for one, if there are not half as many as places waiting already.
+    A wait in which a neighbour that is well gives several places back makes no burst fail. A neighbour that stalls
+    holds nobody up for longer than that.
     """
 
-    def __init__(self, *, name: str, places: int) -> None:
+    def __init__(self, *, name: str, places: int, wait: float = 0.0) -> None:
         if places < 1:
             raise ValueError(f"bulkhead {name!r} has {places} places: it needs at least one")
+        if not 0 <= wait <= LONGEST_WAIT:
+            raise ValueError(f"bulkhead {name!r} waits {wait} s: it is from 0 to {LONGEST_WAIT:g}")
         self._name = name
         self._places = places
+        self._wait = wait
         self._free = threading.BoundedSemaphore(places)
-        self._queue = threading.BoundedSemaphore(places // 2)
-
-    def enter(self, *, wait: float) -> None:
-        """Take a place, to be given back by ``leave``. Raises BulkheadFull, after so many seconds at most."""
-        if self._free.acquire(blocking=False) or (wait > 0 and self._wait(wait)):
-            return
-        raise BulkheadFull(f"{self._places} calls are waiting for {self._name} already")
-
-    def leave(self) -> None:
-        self._free.release()
-
-    def _wait(self, seconds: float) -> bool:
-        if not self._queue.acquire(blocking=False):
-            return False
-        try:
-            return self._free.acquire(timeout=seconds)
-        finally:
-            self._queue.release()
 
     def __enter__(self) -> Self:
-        self.enter(wait=0.0)
+        if not self._free.acquire(timeout=self._wait):
+            raise BulkheadFull(f"{self._places} calls are waiting for {self._name} already")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.leave()
+        self._free.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ class Guard:
     """
     One for each neighbour in each process. ``judge`` says what an error of a try has shown of the neighbour.
 
-    ``policy`` is read at each call, but for ``places``, which are counted out at the start.
+    ``policy`` is read at each call, but for ``places`` and the wait for one, which are set at the start.
     """
 
     def __init__(
@@ -44,10 +43,9 @@ class Guard:
     ) -> None:
         self._policy, self._judge = policy, judge
         self._clock, self._sleep, self._chance = clock, sleep, chance
-        self._bulkhead = Bulkhead(name=name, places=policy().places)
+        self._bulkhead = Bulkhead(name=name, places=policy().places, wait=policy().place_wait_seconds)
         self._budget = RetryBudget(policy)
         self._breaker = Breaker(name=name, policy=policy, clock=clock, tell=tell)
-        self._answered_at = -math.inf
 
     @property
     def standing(self) -> Standing:
@@ -57,24 +55,13 @@ class Guard:
         """
         The answer of the first try that has one. ``keyed``: the callee knows a call again by its key.
 
-        Raises whatever ``once`` does; BulkheadFull (after a short wait in a rush) and BreakerOpen (at once) without a
-        try; DeadlineExceeded where no time was left for one. An Unavailable that comes out says whether any of the
-        tries may have run.
+        Raises whatever ``once`` does; BulkheadFull and BreakerOpen without a try; DeadlineExceeded where no
+        time was left for one. An Unavailable that comes out says whether any of the tries may have run.
         """
         rules = self._policy().of(method)
         self._budget.called()
-        self._bulkhead.enter(wait=self._worth_waiting(left))
-        try:
+        with self._bulkhead:
             return self._tries(rules, once, rules.tries if keyed or rules.reads else 1, left)
-        finally:
-            self._bulkhead.leave()
-
-    def _worth_waiting(self, left: Left) -> float:
-        """For so many seconds: none where nobody was answered of late."""
-        seconds, remaining = self._policy().queue_seconds, left()
-        if self._clock() - self._answered_at > seconds:
-            return 0.0
-        return seconds if remaining is None else min(seconds, remaining)
 
     def _tries[R](self, rules: MethodPolicy, once: Once[R], most: int, left: Left) -> R:
         earlier: Unavailable | None = None
@@ -117,7 +104,5 @@ class Guard:
                 verdict = Verdict.UNSAID
             raise
         finally:
-            if verdict is Verdict.WELL:
-                self._answered_at = self._clock()
             self._breaker.leave(turn, verdict, waited=self._clock() - began)
         return answer

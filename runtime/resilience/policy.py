@@ -49,15 +49,14 @@ class CalleePolicy:
     """
     How one neighbour is asked.
 
-    ``places``: so many callers at a time. Whoever finds none free waits ``queue_seconds`` for one, if the neighbour has
-    answered somebody within that time: in a rush places come free, in a stall they do not. ``retry_percent``: so many
-    tries again for each hundred calls, of which ``saved_retries`` at most are kept for later. ``failures`` in a row
-    within ``window_seconds``, or one that took as long, open the breaker for ``open_seconds``. Whoever waited less than
-    ``fair_seconds`` for an answer that did not come has shown nothing.
+    ``places``: so many callers at a time; one more waits ``place_wait_seconds`` for a place and no longer.
+    ``retry_percent``: so many tries again for each hundred calls, of which ``saved_retries`` at most are kept for
+    later. ``failures`` in a row within ``window_seconds``, or one that took as long, open the breaker for
+    ``open_seconds``. Whoever waited less than ``fair_seconds`` for an answer that did not come has shown nothing.
     """
 
     places: int = 4
-    queue_seconds: float = 0.25
+    place_wait_seconds: float = 0.05
     retry_percent: int = 20
     saved_retries: int = 10
     failures: int = 5
@@ -69,7 +68,7 @@ class CalleePolicy:
 
     def __post_init__(self) -> None:
         _within("places", self.places, 1, 1000)
-        _within("queue_seconds", self.queue_seconds, 0.0, 5.0)
+        _within("place_wait_seconds", self.place_wait_seconds, 0.0, 1.0)
         _within("retry_percent", self.retry_percent, 0, 100)
         _within("saved_retries", self.saved_retries, 1, 1000)
         _within("failures", self.failures, 1, 1000)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from config.topology import DOMAINS, Topology
 from runtime.embedded.process import started_with
 from runtime.embedded.state import MARK
 from tests.shop import Shop, running
+from tests.topologies.moving import Moving, fresh_database
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 PARTITIONS = ("users|inventory|payments|orders", "orders|payments|users,inventory")
+MONOLITH = ",".join(DOMAINS)
+
+EVERY = [
+    pytest.param(MONOLITH, marks=pytest.mark.xdist_group("shop"), id="monolith"),
+    *(pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS),
+]
+"""``parametrize("partition", EVERY, indirect=True)``: the same test on the shop in one process, and in several."""
 
 
 def partition_of(topology: str, **environ: str) -> Iterator[Shop]:
@@ -27,8 +40,35 @@ def partition_of(topology: str, **environ: str) -> Iterator[Shop]:
     assert started_with(MARK, str(folder)) == []
 
 
-@pytest.fixture(
-    scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS]
-)
+@pytest.fixture(scope="session", params=EVERY[1:])
 def partition(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    yield from partition_of(request.param)
+    if not Topology.parse(request.param).is_split:
+        yield request.getfixturevalue("shop")
+    else:
+        yield from partition_of(request.param)
+
+
+# --- Moves ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shop_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database with all four domains, the sample catalogue and an operator, to be copied."""
+    with fresh_database(os.environ["TEST_ADMIN_URL"], name := f"shop_data_{WORKER}") as url:
+        shop = Moving(state=tmp_path_factory.mktemp("shop"), source=url, target="")
+        for command in ("migrate", "seed"):
+            told = {"OPERATOR_EMAIL": "operator@moves.example", "OPERATOR_PASSWORD": "a password for the tests"}
+            done = shop.manage(command, **told)
+            assert done.returncode == 0, done.stderr
+        yield name
+
+
+@pytest.fixture
+def moving(shop_data: str, tmp_path: Path) -> Iterator[Moving]:
+    """A shop's data, and an empty database of the same server to move a domain to."""
+    admin = os.environ["TEST_ADMIN_URL"]
+    with (
+        fresh_database(admin, f"shop_{WORKER}", template=shop_data) as source,
+        fresh_database(admin, f"elsewhere_{WORKER}") as target,
+    ):
+        yield Moving(state=tmp_path, source=source, target=target)

@@ -20,7 +20,7 @@ from config.environment import ENVIRONMENT, BadSetting
 from config.management.commands.up import add_topology, say, wanted, welcome
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin, operator_login
-from config.supervision.plans import plan_for
+from config.supervision.plans import supervisor_for
 from config.supervision.supervisor import Supervisor
 from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError
@@ -70,8 +70,7 @@ class Command(BaseCommand):
 
     def _start(self, once: bool, topology: Topology) -> bool:
         state = ENVIRONMENT.state_dir
-        plan = plan_for(topology, state=state)
-        supervisor = Supervisor(plan, state=state, environ=os.environ, say=say)
+        supervisor = supervisor_for(topology, state=state, say=say)
         with supervisor.told_by_signals():
             supervisor.start()
             with watched(supervisor):

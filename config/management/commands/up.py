@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser
 from contextlib import suppress
@@ -13,8 +12,7 @@ from django.core.management.base import BaseCommand
 from config.environment import ENVIRONMENT, BadSetting, asked_for
 from config.supervision.errors import SupervisorError
 from config.supervision.operator_login import OperatorLogin
-from config.supervision.plans import plan_for
-from config.supervision.supervisor import Supervisor
+from config.supervision.plans import supervisor_for
 from config.topology import Topology
 from runtime.embedded.errors import EmbeddedError
 
@@ -30,8 +28,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, topology: str, **_options: Any) -> None:
         state = ENVIRONMENT.state_dir
         try:
-            plan = plan_for(wanted(topology), state=state)
-            supervisor = Supervisor(plan, state=state, environ=os.environ, say=say)
+            supervisor = supervisor_for(wanted(topology), state=state, say=say)
             with supervisor.told_by_signals():
                 supervisor.start()
                 say(welcome(supervisor.url, supervisor.login))
@@ -57,7 +54,9 @@ def add_topology(parser: ArgumentParser) -> None:
 
 def wanted(topology: str) -> Topology:
     """The command line's, or the environment's. Raises BadSetting."""
-    return asked_for(topology, ENVIRONMENT.hosted_domains) if topology else ENVIRONMENT.topology
+    if not topology:
+        return ENVIRONMENT.topology
+    return asked_for(topology, ENVIRONMENT.hosted_domains, ENVIRONMENT.extracted)
 
 
 def say(words: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from contracts._base import Rejected, Unavailable
+from config.dynamic_values import values_of_calls
+from contracts._base import DeadlineExceeded, Rejected, Unavailable
 from runtime.calls import BrokenService, call, resolve
 from runtime.calls.guards import guard_of
 from runtime.resilience import BreakerOpen, BulkheadFull, CalleePolicy, MethodPolicy, State
@@ -22,6 +22,7 @@ from tests.runtime.calls.neighbours import answer, resetting, saying, silent
 from tests.together import wait_until
 
 PROBLEM = "application/problem+json"
+LATE = answer(b'{"kinds": ["deadline_exceeded", "unavailable"]}', status="504 Late", media_type=PROBLEM)
 NO = answer(b'{"kinds": ["rejected"], "detail": "no"}', status="409 Conflict", media_type=PROBLEM)
 CRASH = answer(b'{"code": "internal_error"}', status="500 Internal Server Error", media_type=PROBLEM)
 GOOD = answer(b"1")
@@ -134,6 +135,21 @@ def _answers(depot: Depot) -> bool:
         return False
 
 
+def test_what_operators_set_is_gone_by_from_the_next_call_on(neighbour, policy, settings, go_by):
+    settings.DYNAMIC_VALUES = (*settings.DYNAMIC_VALUES, *values_of_calls("depot"))
+    policy(failures=50)
+    there, depot = neighbour(resetting)
+    outage(depot)
+    assert state() is State.CLOSED
+
+    go_by({"calls.depot.breaker_failures": "3", "calls.depot.breaker_open": "10s"})
+    assert [type(outage(depot)) for _ in range(3)] == [Unavailable, Unavailable, BreakerOpen]
+    assert len(there.requests) == 3
+    go_by({"calls.depot.breaker_open": "100ms"})
+    wait_until(lambda: type(outage(depot)) is Unavailable)
+    assert len(there.requests) == 4
+
+
 def test_nobody_there_opens_it_as_well(remote, policy):
     policy(failures=2, every={"seconds": 1.0})
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -188,6 +204,15 @@ def test_a_no_never_opens_it(neighbour, policy):
     assert (state(), len(there.requests)) == (State.CLOSED, 10)
 
 
+def test_that_there_was_no_time_left_is_no_fault_of_whoever_says_so(neighbour, policy):
+    policy(failures=2)
+    there, depot = neighbour(saying(LATE, stays=True))
+
+    assert [type(outage(depot)) for _ in range(5)] == [DeadlineExceeded] * 5
+
+    assert (state(), len(there.requests)) == (State.CLOSED, 5)
+
+
 def test_callers_in_a_hurry_do_not_close_the_door_to_those_with_time(neighbour, policy):
     policy(failures=2)
     _, depot = neighbour(silent)
@@ -200,39 +225,6 @@ def test_callers_in_a_hurry_do_not_close_the_door_to_those_with_time(neighbour, 
 
 
 # --- Places ---------------------------------------------------------------------------------------------------------
-
-
-def test_in_a_rush_at_one_that_answers_half_as_many_more_wait_for_a_place(neighbour, policy):
-    policy(places=2, queue_seconds=5.0)
-    changing = Changing(saying(GOOD, stays=True))
-    there, depot = neighbour(changing)
-    assert depot.act(deed="nothing") == 1
-    held = changing.behave = Held()
-
-    with asking(depot, 4) as found:
-        wait_until(lambda: len(found) == 1)
-        assert [type(error) for error in found] == [BulkheadFull]
-        wait_until(lambda: len(there.requests) == 3)
-        held.go.set()
-
-    assert found[1:] == [1, 1, 1]
-    assert len(there.requests) == 4
-
-
-def test_nobody_waits_for_a_place_where_nobody_was_answered_of_late(neighbour, policy):
-    policy(places=2, queue_seconds=0.05)
-    changing = Changing(saying(GOOD, stays=True))
-    there, depot = neighbour(changing)
-    assert depot.act(deed="nothing") == 1
-    held = changing.behave = Held()
-    answered = guard_of("depot")._answered_at
-    wait_until(lambda: time.monotonic() - answered > 0.05)
-
-    with asking(depot, 2):
-        wait_until(lambda: len(there.requests) == 3)
-        assert guard_of("depot")._worth_waiting(lambda: None) == 0.0
-        assert type(outage(depot)) is BulkheadFull
-        held.go.set()
 
 
 def test_of_many_that_ask_a_stalled_one_few_wait_and_the_others_are_told_at_once(neighbour, policy):

@@ -82,7 +82,6 @@ def groups(people: Backend, parcels: Backend) -> tuple[Group, ...]:
 @pytest.fixture(scope="module")
 def shared_door(folder: Path, groups: tuple[Group, ...], keys: dict[str, str], started: Callable[..., Any]) -> Door:
     found: Door = started(Door, site_of(folder / "gateway", groups, keys))
-    found.await_ready()
     return found
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from runtime.identity import service_tokens
@@ -66,6 +68,12 @@ def _unsigned(name: str, key: RSAPrivateKey) -> str:
     return _by_hand({"alg": name, "typ": "JWT", "kid": thumbprint(key.public_key())}, claims(), lambda _: b"")
 
 
+def _misnamed(key: RSAPrivateKey) -> str:
+    """A good signature, called something else."""
+    header = {"alg": "RS512", "typ": "JWT", "kid": thumbprint(key.public_key())}
+    return _by_hand(header, claims(), lambda text: key.sign(text, PKCS1v15(), SHA256()))
+
+
 def _altered(key: RSAPrivateKey) -> str:
     """Somebody else's subject under a good signature."""
     head, _, signature = signed(claims(), key=key).split(".")
@@ -94,6 +102,7 @@ _TOKENS: dict[str, _Forge] = {
     "alg RS256 unsigned": lambda key: _unsigned("RS256", key),
     "HS256 with the public key": _with_public_key,
     "RS512 by our key": lambda key: signed(claims(), key=key, algorithm="RS512"),
+    "RS256 called RS512": _misnamed,
     "PS256 by our key": lambda key: signed(claims(), key=key, algorithm="PS256"),
     "a strange key by its own name": _strange_key,
     "a strange key by our name": lambda key: _strange_key(key, kid=thumbprint(key.public_key())),

@@ -36,7 +36,6 @@ def site(folder, groups, keys):
 @pytest.fixture(scope="module")
 def limited(site, started) -> Door:
     found: Door = started(Door, site)
-    found.await_ready()
     return found
 
 
@@ -164,7 +163,6 @@ def test_a_forged_cookie_at_the_console_is_counted_and_means_nothing_elsewhere(l
 def test_a_window_ends_after_its_time_and_not_after_the_last_request(folder, groups, keys, started, address):
     limits = replace(HERE, anonymous=Limit(quota=3, seconds=2))
     door = started(Door, site_of(folder / "short", groups, keys, limits=limits, trusted_proxies=("127.0.0.1",)))
-    door.await_ready()
     assert statuses(ask(door, 4, address)) == [200, 200, 200, 429]
     # Each of these is a request as well.
     wait_until(lambda: ask(door, 1, address)[0].status == 200, limit=5)

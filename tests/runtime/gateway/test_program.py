@@ -144,7 +144,7 @@ def test_a_token_is_not_looked_at_where_the_views_do_not_look_at_it_and_nowhere_
     assert {path for path, view in seen.items() if view.authentication_classes == []} <= unchecked
 
 
-def test_the_command_prints_checks_and_writes(tmp_path, settings):
+def test_the_command_prints_checks_and_writes(tmp_path):
     groups = [word for text in SHOP for word in ("--group", text)]
 
     def say(*words: str) -> str:

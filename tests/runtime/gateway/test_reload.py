@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.gateway.program import ConfigurationRefused
+from runtime.gateway.program import ConfigurationRefused, check
 from runtime.gateway.site import Group, Route
 from tests.runtime.gateway.doors import Backend, Door, send, site_of
 from tests.together import wait_until
@@ -68,7 +68,6 @@ class Clients:
 @pytest.fixture
 def own(folder, groups, keys, started, request) -> Door:
     found: Door = started(Door, site_of(folder / request.node.name, groups, keys))
-    found.await_ready()
     return found
 
 
@@ -138,7 +137,6 @@ def test_no_request_is_lost_when_it_is_ended_and_started_again_on_a_socket_that_
     """As the supervisor does it: who comes between the two waits in the socket's queue."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as held:
         door: Door = started(Door, site_of(folder / "held", groups, keys), held=held)
-        door.await_ready()
         clients = Clients(door.port)
         with clients.asking():
             for _ in range(3):
@@ -152,3 +150,7 @@ def test_no_request_is_lost_when_it_is_ended_and_started_again_on_a_socket_that_
 
     assert set(clients.outcomes) == {"200"}
     assert clients.outcomes["200"] >= 200
+
+
+def test_sockets_that_will_be_handed_over_are_not_looked_for_when_a_description_is_checked(folder, groups, keys):
+    check(replace(site_of(folder / "handed", groups, keys), bind="fd@998", metrics="fd@999"))

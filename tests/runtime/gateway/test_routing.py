@@ -217,6 +217,7 @@ def test_each_request_is_one_line_of_json_without_its_query(door):
 
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
 def test_it_is_ready_while_each_group_has_a_server_that_is(door, parcels, path):
+    door.await_ready()
     assert door.send("GET", path).json["checks"] == {
         "people+things": {"status": "healthy", "duration": "0ms"},
         "parcels": {"status": "healthy", "duration": "0ms"},
@@ -234,6 +235,7 @@ def test_it_is_ready_while_each_group_has_a_server_that_is(door, parcels, path):
 
 
 def test_what_is_not_ready_takes_no_traffic_and_its_neighbours_do(door, people, parcels):
+    door.await_ready()
     parcels.is_ready(False)
     wait_until(lambda: door.send("GET", "/health/ready").status == 503)
 
@@ -256,6 +258,7 @@ def test_live_asks_nobody(door, people, parcels):
 
 
 def test_health_is_only_read(door):
+    door.await_ready()
     head, post = door.send("HEAD", "/health/ready"), door.send("POST", "/health/live", body=b"")
 
     assert (head.status, head.data) == (200, b"")

@@ -50,7 +50,6 @@ def front(folder, shop_port, private, started) -> Door:
     public = private.public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     found: Door = started(Door, replace(site, keys={thumbprint(public): pem}))
-    found.await_ready()
     return found
 
 

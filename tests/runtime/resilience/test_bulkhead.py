@@ -9,7 +9,6 @@ import pytest
 from contracts._base import Unavailable
 from runtime.resilience import Bulkhead
 from runtime.resilience.bulkhead import BulkheadFull
-from tests.together import wait_until
 
 
 def test_the_caller_beyond_the_last_place_is_refused_at_once_and_knows_that_nothing_ran():
@@ -20,30 +19,6 @@ def test_the_caller_beyond_the_last_place_is_refused_at_once_and_knows_that_noth
 
     assert isinstance(full.value, Unavailable)
     assert (full.value.may_have_run, full.value.code) == (False, "bulkhead_full")
-
-
-def test_whoever_may_wait_gets_the_place_that_is_given_back_and_no_later_than_that():
-    bulkhead = Bulkhead(name="x", places=2)
-    bulkhead.enter(wait=0.0)
-    bulkhead.enter(wait=0.0)
-    got: list[str] = []
-
-    def waits() -> None:
-        bulkhead.enter(wait=20.0)
-        got.append("a place")
-
-    waiting = threading.Thread(target=waits)
-    waiting.start()
-    wait_until(lambda: bulkhead._queue._value == 0)
-    with pytest.raises(BulkheadFull):
-        bulkhead.enter(wait=20.0)
-    assert got == []
-    bulkhead.leave()
-    waiting.join(20)
-
-    assert got == ["a place"]
-    with pytest.raises(BulkheadFull):
-        bulkhead.enter(wait=0.01)
 
 
 def test_a_place_is_given_back_also_by_whom_failed_and_not_by_whom_was_refused():
@@ -87,6 +62,30 @@ def test_of_ten_callers_at_once_three_get_in_and_seven_are_refused_while_those_w
         thread.join(20)
 
     assert sorted(outcomes) == ["in"] * 3 + ["refused"] * 7
+
+
+def test_a_place_that_is_given_back_within_the_wait_is_taken_and_nobody_waits_beyond_it():
+    bulkhead, entered = Bulkhead(name="x", places=1, wait=1.0), threading.Event()
+
+    def hold() -> None:
+        with bulkhead:
+            entered.set()
+
+    with Bulkhead(name="y", places=1, wait=0.01) as other, pytest.raises(BulkheadFull):
+        other.__enter__()
+    with bulkhead:
+        waiting = threading.Thread(target=hold)
+        waiting.start()
+        assert not entered.is_set()
+    waiting.join(20)
+
+    assert entered.is_set()
+
+
+@pytest.mark.parametrize("wait", [-0.1, 1.1, float("nan")])
+def test_a_bulkhead_that_would_hold_its_callers_up_is_refused(wait):
+    with pytest.raises(ValueError, match=rf"bulkhead 'x' waits {wait} s: it is from 0 to 1"):
+        Bulkhead(name="x", places=1, wait=wait)
 
 
 @pytest.mark.parametrize("places", [0, -1])

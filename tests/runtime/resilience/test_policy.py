@@ -31,6 +31,7 @@ def test_a_methods_policy_out_of_bounds_is_refused(name, value, bounds):
     ("name", "value", "bounds"),
     [
         ("places", 0, "1 to 1000"),
+        ("place_wait_seconds", 1.5, "0 to 1"),
         ("retry_percent", 101, "0 to 100"),
         ("saved_retries", 0, "1 to 1000"),
         ("failures", 0, "1 to 1000"),

@@ -1,0 +1,60 @@
+"""Each domain goes and comes back with nine months of a real shop's sales in it, while an order is under way."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.embedded.placement import discard
+from runtime.embedded.postgres import Postgres
+
+DOMAINS = ("orders", "payments", "inventory", "users")
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Postgres]:
+    server = Postgres(Path(tempfile.mkdtemp(prefix="mitosis-elsewhere-")))
+    server.start()
+    yield server
+    server.stop()
+    discard(server.state)
+
+
+def test_each_domain_goes_and_comes_back_with_nine_months_of_sales(
+    own_shop: Any, histories: Any, elsewhere: Postgres
+) -> None:
+    _week, months = histories
+    imported = own_shop.manage("import_retail", str(months))
+    assert imported.returncode == 0, imported.stderr
+    replayed = own_shop.manage("replay_retail", str(months), "--concurrency", "4")
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    for domain in DOMAINS:
+        token, sku = own_shop.customer(), own_shop.product(stock=5)
+        waiting = own_shop.place(token, {sku: 1}, method="pm_card_async")
+        assert waiting.status == 202
+        told = ("extract", domain, "--database-url", elsewhere.url), ("absorb", domain)
+        for words in told:
+            print(_moved(own_shop, *words))
+            assert own_shop.place(own_shop.customer(), {sku: 1}).status == 201
+        assert own_shop.await_status(waiting.body["id"], "confirmed")
+        verified = own_shop.manage("verify")
+        assert verified.returncode == 0, verified.stdout
+
+
+def _moved(shop: Any, *words: str) -> str:
+    """The figures, once it has ended well."""
+    started = time.monotonic()
+    done = shop.manage(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DIFFERENT" not in done.stdout
+    copied = re.search(r"^[\d,]+ rows and [\d,]+ bytes were copied.*", done.stdout, re.MULTILINE)
+    downtime = re.search(r"^Downtime: [\d.]+ s", done.stdout, re.MULTILINE)
+    assert copied is not None
+    assert downtime is not None
+    return f"{' '.join(words[:2])}: {copied[0]} {downtime[0]}, {time.monotonic() - started:.1f} s in all"
