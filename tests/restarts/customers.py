@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
+
+import urllib3
 
 from tests.shop import Shop
 
@@ -29,7 +29,7 @@ class Customers:
     """
 
     def __init__(self, shop: Shop, *, rate: float) -> None:
-        self._address = urlsplit(shop.run["http"]).netloc
+        self._url = shop.run["http"]
         self._token, self._sku = shop.customer(), shop.product(stock=1_000_000)
         self._every = 1.0 / rate
         self._next = time.monotonic()
@@ -42,7 +42,7 @@ class Customers:
 
     @contextmanager
     def buying(self) -> Iterator[None]:
-        kinds = ((True, False), (False, False), (True, True), (False, True)) * (_AT_ONCE // 2)
+        kinds = ((True, False), (False, False), (True, True), (False, True)) * (_AT_ONCE // 4)
         threads = [threading.Thread(target=self._keep_buying, args=kind, daemon=True) for kind in kinds]
         for thread in threads:
             thread.start()
@@ -56,42 +56,38 @@ class Customers:
 
     def _keep_buying(self, keeps: bool, later: bool) -> None:
         """``keeps``: the connection. ``later``: a worker places the order."""
-        connection = http.client.HTTPConnection(self._address, timeout=30)
-        while not self._over.wait(self._pause()):
-            body = {"items": [{"sku": self._sku, "quantity": 1}], "paymentMethod": "pm_card_visa"}
-            prefer = {"Prefer": "respond-async"} if later else {}
-            order = self._ask(connection, keeps, "POST", "/api/orders", body, **prefer)
-            if order is not None:
-                self.placed.append(order["id"])
-                self._ask(connection, keeps, "GET", f"/api/orders/{order['id']}")
-        connection.close()
+        # As any client does, it looks whether a kept connection is still there before it writes to it.
+        with urllib3.PoolManager(retries=False, timeout=30.0) as kept:
+            while not self._over.wait(self._pause()):
+                body = {"items": [{"sku": self._sku, "quantity": 1}], "paymentMethod": "pm_card_visa"}
+                prefer = {"Prefer": "respond-async"} if later else {}
+                order = self._ask(kept if keeps else None, "POST", "/api/orders", body, **prefer)
+                if order is not None:
+                    self.placed.append(order["id"])
+                    self._ask(kept if keeps else None, "GET", f"/api/orders/{order['id']}")
 
     def _pause(self) -> float:
         with self._lock:
             self._next += self._every
             return max(0.0, self._next - time.monotonic())
 
-    def _ask(
-        self, connection: http.client.HTTPConnection, keeps: bool, method: str, path: str, body: Any = None, **more: str
-    ) -> Any:
+    def _ask(self, kept: urllib3.PoolManager | None, method: str, path: str, body: Any = None, **more: str) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", **more}
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid4())
-        how, began = "kept" if keeps else "new", time.monotonic()
+        how, began = "kept" if kept else "new", time.monotonic()
         try:
-            connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            status, text = answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            with nullcontext(kept) if kept else urllib3.PoolManager(retries=False, timeout=30.0) as connection:
+                answer = connection.request(
+                    method, self._url + path, body=json.dumps(body) if body else None, headers=headers
+                )
+            status, text = answer.status, answer.data
+        except urllib3.exceptions.HTTPError as error:
             status, text = 0, repr(error).encode()
-            connection.close()
-        if not keeps:
-            connection.close()
         self.slowest = max(self.slowest, time.monotonic() - began)
         self.outcomes[method, how, status] += 1
         if status in _GOOD:
             return json.loads(text)
-        self.failed.append(
-            f"{time.strftime('%X')} {method} {path} on a {how} connection: {status} {text.decode()[:300]}"
-        )
+        at = time.strftime("%X")
+        self.failed.append(f"{at} {method} {path} on a {how} connection: {status} {text.decode()[:300]}")
         return None
