@@ -18,10 +18,10 @@ from tests.shop import Shop
 from tests.topologies.conftest import partition_of
 
 RATE = float(os.environ.get("RESTART_RATE") or 4)
-TOPOLOGIES = ("users|inventory|payments|orders", "users,inventory,payments,orders")
+TOPOLOGIES = {"four groups": "users|inventory|payments|orders", "one group": "users,inventory,payments,orders"}
 
 
-@pytest.fixture(scope="module", params=TOPOLOGIES)
+@pytest.fixture(scope="module", params=TOPOLOGIES.values(), ids=TOPOLOGIES)
 def town(request: pytest.FixtureRequest) -> Iterator[Shop]:
     yield from partition_of(request.param, WEB_WORKERS="2" if "|" not in request.param else "1")
 
