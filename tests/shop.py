@@ -107,14 +107,14 @@ class Shop:
     def kill_group(self, name: str) -> None:
         os.killpg(self.pid(name), signal.SIGKILL)
 
-    def await_ready(self) -> None:
+    def await_ready(self, *, limit: float = 30) -> None:
         def ready() -> bool:
             try:
                 return self.send("GET", "/health/ready").status == 200
             except urllib3.exceptions.HTTPError:
                 return False
 
-        wait_until(ready, limit=30)
+        wait_until(ready, limit=limit)
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class Town:
                 yield
             finally:
                 self.shop.let_supervisor_go()
-        self.shop.await_ready()
+        self.shop.await_ready(limit=90)
 
     @contextmanager
     def stalled(self, domain: str) -> Iterator[None]:
@@ -85,7 +85,7 @@ class Town:
                 os.killpg(pid, signal.SIGSTOP)
                 later.callback(_let_go, pid)
             yield
-        self.shop.await_ready()
+        self.shop.await_ready(limit=90)
 
     @contextmanager
     def crashing(self, domain: str) -> Iterator[None]:
