@@ -162,7 +162,7 @@ def test_the_command_prints_checks_and_writes(tmp_path):
     assert say("--check") == "HAProxy accepts the configuration.\n"
     assert not (tmp_path / "gateway").exists()
     assert say("--check", "--write") == f"{tmp_path / 'gateway' / 'haproxy.cfg'}\n"
-    assert Path(tmp_path / "gateway" / "maps" / "domains.map").read_text().count("\n") == 13
+    assert Path(tmp_path / "gateway" / "maps" / "domains.map").read_text().count("\n") == 17
 
 
 @pytest.mark.parametrize(
