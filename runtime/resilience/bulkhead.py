@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -23,11 +24,11 @@ class Bulkhead:
     """
     ``with Bulkhead(name="provider", places=4):`` raises BulkheadFull where no place is free within ``wait`` seconds.
 
-    A wait in which a neighbour that is well gives several places back makes no burst fail. A neighbour that stalls
-    holds nobody up for longer than that.
+    A wait in which a neighbour that is well gives several places back makes no burst fail. ``worth`` says whether it is
+    worth while: places of one that stalls do not come free.
     """
 
-    def __init__(self, *, name: str, places: int, wait: float = 0.0) -> None:
+    def __init__(self, *, name: str, places: int, wait: float = 0.0, worth: Callable[[], bool] = lambda: True) -> None:
         if places < 1:
             raise ValueError(f"bulkhead {name!r} has {places} places: it needs at least one")
         if not 0 <= wait <= LONGEST_WAIT:
@@ -35,10 +36,13 @@ class Bulkhead:
         self._name = name
         self._places = places
         self._wait = wait
+        self._worth = worth
         self._free = threading.BoundedSemaphore(places)
 
     def __enter__(self) -> Self:
-        if not self._free.acquire(timeout=self._wait):
+        if not self._free.acquire(blocking=False) and not (
+            self._wait and self._worth() and self._free.acquire(timeout=self._wait)
+        ):
             raise BulkheadFull(f"{self._places} calls are waiting for {self._name} already")
         return self
 

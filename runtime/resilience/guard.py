@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -43,7 +44,10 @@ class Guard:
     ) -> None:
         self._policy, self._judge = policy, judge
         self._clock, self._sleep, self._chance = clock, sleep, chance
-        self._bulkhead = Bulkhead(name=name, places=policy().places, wait=policy().place_wait_seconds)
+        self._bulkhead = Bulkhead(
+            name=name, places=policy().places, wait=policy().place_wait_seconds, worth=self._answers_of_late
+        )
+        self._answered_at = -math.inf
         self._budget = RetryBudget(policy)
         self._breaker = Breaker(name=name, policy=policy, clock=clock, tell=tell)
 
@@ -62,6 +66,10 @@ class Guard:
         self._budget.called()
         with self._bulkhead:
             return self._tries(rules, once, rules.tries if keyed or rules.reads else 1, left)
+
+    def _answers_of_late(self) -> bool:
+        """Whether somebody was answered within the wait for a place: then there is a rush, and else a stall."""
+        return self._clock() - self._answered_at <= self._policy().place_wait_seconds
 
     def _tries[R](self, rules: MethodPolicy, once: Once[R], most: int, left: Left) -> R:
         earlier: Unavailable | None = None
@@ -104,5 +112,7 @@ class Guard:
                 verdict = Verdict.UNSAID
             raise
         finally:
+            if verdict is Verdict.WELL:
+                self._answered_at = self._clock()
             self._breaker.leave(turn, verdict, waited=self._clock() - began)
         return answer

@@ -49,14 +49,15 @@ class CalleePolicy:
     """
     How one neighbour is asked.
 
-    ``places``: so many callers at a time; one more waits ``place_wait_seconds`` for a place and no longer.
-    ``retry_percent``: so many tries again for each hundred calls, of which ``saved_retries`` at most are kept for
-    later. ``failures`` in a row within ``window_seconds``, or one that took as long, open the breaker for
-    ``open_seconds``. Whoever waited less than ``fair_seconds`` for an answer that did not come has shown nothing.
+    ``places``: so many callers at a time; one more waits ``place_wait_seconds`` for a place, if the neighbour has
+    answered somebody within that time. ``retry_percent``: so many tries again for each hundred calls, of which
+    ``saved_retries`` at most are kept for later. ``failures`` in a row within ``window_seconds``, or one that took as
+    long, open the breaker for ``open_seconds``. Whoever waited less than ``fair_seconds`` for an answer that did not
+    come has shown nothing.
     """
 
     places: int = 4
-    place_wait_seconds: float = 0.05
+    place_wait_seconds: float = 0.5
     retry_percent: int = 20
     saved_retries: int = 10
     failures: int = 5

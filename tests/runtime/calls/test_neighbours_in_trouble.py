@@ -227,6 +227,20 @@ def test_callers_in_a_hurry_do_not_close_the_door_to_those_with_time(neighbour, 
 # --- Places ---------------------------------------------------------------------------------------------------------
 
 
+def test_in_a_rush_whoever_finds_no_place_waits_for_one_where_somebody_was_answered_of_late(neighbour, policy):
+    policy(places=2, place_wait_seconds=1.0)
+    changing = Changing(saying(GOOD, stays=True))
+    there, depot = neighbour(changing)
+    assert depot.act(deed="nothing") == 1
+    held = changing.behave = Held()
+
+    with asking(depot, 5) as found:
+        wait_until(lambda: len(there.requests) == 3)
+        held.go.set()
+
+    assert found == [1] * 5
+
+
 def test_of_many_that_ask_a_stalled_one_few_wait_and_the_others_are_told_at_once(neighbour, policy):
     policy(places=3)
     held = Held()

@@ -24,6 +24,11 @@ class Stalled:
         self.go = threading.Event()
         self.neighbour = Neighbour(self._behave)
 
+    @property
+    def asked(self) -> int:
+        """So many calls: values that change are asked for as well, by threads of their own."""
+        return sum(b" /internal/contracts/" in request for _, request in self.neighbour.requests)
+
     def _behave(self, connection: socket.socket) -> bool:
         self.go.wait(60)
         return False
@@ -70,7 +75,7 @@ def test_half_of_the_threads_wait_for_a_stalled_neighbour_and_the_others_answer(
         waiting = [pool.submit(place, orders) for _ in range(12)]
         # All but the two that wait are told at once.
         wait_until(lambda: sum(each.done() for each in waiting) == 10)
-        assert len(stalled.neighbour.requests) == 2
+        assert stalled.asked == 2
         health = urllib3.request("GET", f"http://127.0.0.1:{orders.public}/health/live", retries=False, timeout=60.0)
         assert sum(each.done() for each in waiting) == 10
         stalled.go.set()
@@ -78,4 +83,4 @@ def test_half_of_the_threads_wait_for_a_stalled_neighbour_and_the_others_answer(
 
     assert health.status == 200
     assert set(answers) == {(503, "inventory_unavailable")}
-    assert len(stalled.neighbour.requests) == 2
+    assert stalled.asked == 2
