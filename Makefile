@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test proof chaos-money simulate mutants check bench clean distclean
+.PHONY: help setup setup-dev demo up down test proof chaos-money simulate mutants topologies leaks check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -39,6 +39,12 @@ simulate: setup-dev ## A shop in trouble, played from a seed: SEED=123 tells one
 
 mutants: setup-dev ## Take each guard of the messaging out, one at a time, and see which test fails for it
 	@$(PYTHON_IN_VENV) -m tests.mutants
+
+topologies: setup-dev ## Play one script of requests on all fifteen groupings: the same shop as the monolith? (TOPOLOGY= plays one)
+	@$(PYTHON_IN_VENV) -m tests.topologies
+
+leaks: setup-dev ## Plant what only one process forgives, one at a time, and see which answer of a split shop tells
+	@$(PYTHON_IN_VENV) -m tests.topologies leaks
 
 check: setup-dev ## Lint, formatting, types, import walls, missing migrations, drift of OpenAPI and contracts
 	$(PYTHON_IN_VENV) -m ruff check .

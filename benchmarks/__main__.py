@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import calls, engine, events, machine, report
+from benchmarks import apart, calls, engine, events, machine, report
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -43,6 +43,10 @@ def main() -> int:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
         with console.status("Calls") as status:
             called = calls.measure_calls(folder / "bench", rounds=wanted.rounds, calls=asked, tell=status.update)
+        with console.status("Apart") as status:
+            sides = apart.measure_apart(
+                folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
+            )
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
@@ -53,12 +57,14 @@ def main() -> int:
     report.show_engine(turns, console)
     report.show_events(backlogs, console)
     report.show_calls(called, console)
+    report.show_apart(sides, console)
     found = {
         **facts,
         **report.as_json(figures),
         "engine": engine.as_json(turns),
         "events": events.as_json(backlogs),
         "calls": calls.as_json(called),
+        "apart": apart.as_json(sides),
     }
     write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from contracts._base import Money, Unheard, new_id
+from contracts._base import Money, Overview, Unheard, new_id
 from contracts.inventory import Line, QuotedProduct, Reservation, StockAuditPage, StockMoment
 
 PRICE = Money(Decimal("12.50"), "GBP")
@@ -34,6 +34,9 @@ class CannedInventory:
 
     def unheard(self, *, source: str, event_ids: tuple[UUID, ...]) -> Unheard:
         return Unheard(events=(), awaited=())
+
+    def overview(self) -> Overview:
+        return Overview(records=(), machinery=())
 
 
 SERVICE = CannedInventory()

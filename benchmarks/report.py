@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, engine
+from benchmarks import apart, calls, engine
+from benchmarks.apart import Side
 from benchmarks.calls import CallRound
 from benchmarks.engine import Turn
 from benchmarks.events import Backlog, verdict
@@ -65,6 +67,28 @@ def show_events(backlogs: Sequence[Backlog], console: Console) -> None:
         console.print(table)
     for line in verdict(backlogs):
         console.print(line, highlight=False)
+
+
+def show_apart(rounds: list[list[Side]], console: Console) -> None:
+    """One column for each way to run it, the medians over the rounds."""
+    table = _table("One order at a time, together and apart: CPU, ms", "", *apart.NAMES.values())
+
+    def row(name: str, figure: Callable[[Side], float], style: str = "") -> None:
+        cells = [f"{apart.typical(rounds, each, figure):.2f}" for each in apart.NAMES]
+        table.add_row(name, *cells, style=style)
+
+    for role in rounds[0][-1].cpu_ms:
+        row(role, partial(_of, role))
+    row("all", lambda side: side.all_ms, style="bold")
+    table.add_section()
+    row("half are answered within, ms", lambda side: side.p50_ms)
+    console.print(table)
+    console.print(apart.verdict(rounds), highlight=False)
+
+
+def _of(role: str, side: Side) -> float:
+    """What a group alone has no use for costs it nothing."""
+    return side.cpu_ms.get(role, 0.0)
 
 
 def verdicts(figures: Figures) -> list[str]:

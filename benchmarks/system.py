@@ -43,14 +43,17 @@ DOMAINS = tuple(SUBSCRIPTIONS)
 
 
 class System:
-    """``start`` it, talk to it at ``url``, ``stop`` it; each start is from nothing."""
+    """``start`` it, talk to it at ``url``, ``stop`` it; each start is from nothing. Without a topology one group."""
 
-    def __init__(self, folder: Path, *, broker_url: str = "") -> None:
+    def __init__(self, folder: Path, *, broker_url: str = "", topology: str = "") -> None:
         self.folder = folder
         self._password = secrets.token_urlsafe(16)
         self._up: subprocess.Popen[bytes] | None = None
         # Servers of one's own and their secrets are not for this: everything is embedded.
-        foreign = ("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY", "DJANGO_SETTINGS_MODULE", "MITOSIS_SUPERVISED")
+        foreign = (
+            *("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY"),
+            *("DJANGO_SETTINGS_MODULE", "MITOSIS_SUPERVISED", "TOPOLOGY", "DOMAINS"),
+        )
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL") and name not in foreign}
         # Whoever is started with this belongs to the system.
         self.environ = {
@@ -62,6 +65,7 @@ class System:
             "OPERATOR_EMAIL": OPERATOR,
             "OPERATOR_PASSWORD": self._password,
             **({"BROKER_URL": broker_url} if broker_url else {}),
+            **({"TOPOLOGY": topology} if topology else {}),
         }
 
     # --- Start and stop ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ _ORDERS = frozenset({"orders"})
 CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "users": {
         "authenticate": _EVERY,
+        "overview": _EVERY,
         "session": _EVERY,
         "unheard": _EVERY,
         "validate": _ORDERS,
@@ -23,6 +24,7 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "inventory": {
         "audit": _EVERY,
         "history": _ORDERS,
+        "overview": _EVERY,
         "quote": _ORDERS,
         "release": _ORDERS,
         "reserve": _ORDERS,
@@ -34,6 +36,7 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "charge": _ORDERS,
         "history": _ORDERS,
         "inquire": _ORDERS,
+        "overview": _EVERY,
         "provider_entries": _EVERY,
         "refund": _ORDERS,
         "unheard": _EVERY,
@@ -41,6 +44,7 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
     "orders": {
         "audit": _EVERY,
+        "overview": _EVERY,
         "unheard": _EVERY,
     },
 }
@@ -48,6 +52,8 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 _LOOK = MethodPolicy(seconds=2.0, reads=True)
 """A read that somebody waits for."""
+_GLANCE = MethodPolicy(seconds=2.0, tries=1, reads=True)
+"""A domain's figures, for a page that goes on without them."""
 _BOOKS = MethodPolicy(seconds=30.0, reads=True)
 """A page of an audit: for a command, which has the time."""
 _ACT = MethodPolicy(seconds=2.5)
@@ -64,24 +70,32 @@ def call_policies(*, places: int, provider_seconds: float) -> dict[str, CalleePo
             every=_ACT,
             methods={
                 "authenticate": MethodPolicy(seconds=5.0, reads=True),
+                "overview": _GLANCE,
                 **dict.fromkeys(("get", "session", "unheard", "validate"), _LOOK),
             },
         ),
         "inventory": CalleePolicy(
             places=places,
             every=_ACT,
-            methods={"audit": _BOOKS, **dict.fromkeys(("history", "quote", "unheard"), _LOOK)},
+            methods={
+                "audit": _BOOKS,
+                "overview": _GLANCE,
+                **dict.fromkeys(("history", "quote", "unheard"), _LOOK),
+            },
         ),
         "payments": CalleePolicy(
             places=places,
             every=money,
             methods={
                 "audit": _BOOKS,
+                "overview": _GLANCE,
                 "provider_entries": _BOOKS,
                 **dict.fromkeys(("history", "unheard"), _LOOK),
             },
         ),
         "orders": CalleePolicy(
-            places=places, every=_ACT, methods={"audit": _BOOKS, **dict.fromkeys(("get", "unheard"), _LOOK)}
+            places=places,
+            every=_ACT,
+            methods={"audit": _BOOKS, "overview": _GLANCE, **dict.fromkeys(("get", "unheard"), _LOOK)},
         ),
     }

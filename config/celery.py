@@ -19,6 +19,7 @@ from celery.signals import setup_logging, task_prerun, worker_process_init
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from runtime.dynconf.watching import watch
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
@@ -94,3 +95,4 @@ def _no_dead_connections(**kwargs: Any) -> None:
 def _own_connections(**kwargs: Any) -> None:
     """A connection opened before the fork would be shared by two processes."""
     connections.close_all()
+    watch()

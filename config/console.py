@@ -33,7 +33,7 @@ _DOMAINS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             *_MACHINERY,
         ),
     ),
-    ("users", (("Accounts", "group", "user"), *_MACHINERY)),
+    ("users", (("Accounts", "group", "user"), *_MACHINERY, ("Settings", "tune", "dynamicvalue"))),
 )
 
 _PINE = {

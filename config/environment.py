@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from apps.payments.stripe_answers import NOT_HUNDREDTHS
 from config import values
 from config.extracted import FILE, Extracted, read_extracted
 from config.mail import BadMailUrl, MailSettings, mail_settings
-from config.services import BadServiceUrl, service_urls
+from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from config.topology import DOMAINS, BadTopology, Topology
 from config.values import BadSetting
@@ -38,8 +38,7 @@ class Environment:
     topology: Topology
     extracted: Extracted | None
     hosted_domains: tuple[str, ...]
-    discovery: str
-    service_urls: Mapping[str, str]
+    services: ServiceSettings
     databases: Mapping[str, str | None]
     owner_databases: Mapping[str, str | None]
     admin_databases: Mapping[str, str | None]
@@ -97,8 +96,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         hosted_domains=hosted,
         topology=_topology(environ, run, hosted, extracted),
         extracted=extracted,
-        discovery=values.choice(environ, "DISCOVERY", ("static",)),
-        service_urls=_service_urls(environ, run),
+        services=_services(environ, run),
         **keys,
         **_data(environ, run, keys["secret_key"]),
         **_shop(environ, hosted),
@@ -271,13 +269,14 @@ def _groups(topology: str) -> set[tuple[str, ...]]:
     return {tuple(domain for domain in DOMAINS if domain in part) for part in parts}
 
 
-def _service_urls(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
+def _services(environ: Mapping[str, str], run: Mapping[str, Any]) -> ServiceSettings:
     """The environment's, and of what runs here the others."""
     known = {domain: group["inside"] for group in run.get("groups", {}).values() for domain in group["domains"]}
     try:
-        return {**known, **service_urls(environ, DOMAINS)}
+        found = service_settings(environ, DOMAINS)
     except BadServiceUrl as error:
         raise BadSetting(error.name, error.value, error.wanted) from None
+    return replace(found, urls={**known, **found.urls})
 
 
 def _stripe(environ: Mapping[str, str], *, in_use: bool) -> StripeSettings:

@@ -21,16 +21,19 @@ __all__ = ["UNCHECKED", "describe", "read_group"]
 _HOME = "users"
 """Its processes answer what belongs to no domain: the sign-in, the console's first page, keys and documents."""
 
-_SHARED = ("/.well-known/jwks.json", "/api/schema", "/api/docs", "/admin", "/static")
+_DOCUMENTS = ("/api/schema", "/api/docs", *(f"/api/{domain}/schema" for domain in DOMAINS))
+_ANYBODY = ("/admin", "/static", *_DOCUMENTS)
+"""
+Every process has these. Users' processes alone answer them as long as one is ready: the console's first page and the
+sign-in are in one place.
+"""
 
 UNCHECKED = (
     "/api/users/token",
     "/api/users/password-reset",
     "/api/users/verify-email",
     "/api/payments/webhooks",
-    *(f"/api/{domain}/schema" for domain in DOMAINS),
-    "/api/schema",
-    "/api/docs",
+    *_DOCUMENTS,
 )
 """Where an access token is not looked at: whoever signs in may well send one that has expired."""
 
@@ -95,11 +98,13 @@ def _host_and_port(part: str, text: str) -> tuple[str, int]:
 
 def _routes(hosted: Sequence[str]) -> Iterable[Route]:
     home = _HOME if _HOME in hosted else hosted[0]
-    for path in _SHARED:
-        yield Route(path=path, domain=home)
+    yield Route(path="/.well-known/jwks.json", domain=home)
+    for path in _ANYBODY:
+        yield Route(path=path, domain=home, elsewhere=True)
     for domain in hosted:
         yield Route(path=f"/api/{domain}", domain=domain)
-        yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain)
+        # Another group's process tells people that this one's are away, with the way to the other pages.
+        yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain, elsewhere=True)
 
 
 def _pem(key: RSAPublicKey) -> str:

@@ -24,9 +24,34 @@ counts = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.ge
 
 
 def on_starting(server: Any) -> None:
-    """What an earlier run counted is over."""
+    """What an earlier run counted is over. Raises BadSetting where others could not find us."""
+    _announcement()
     shutil.rmtree(counts, ignore_errors=True)
     counts.mkdir(parents=True)
+
+
+def post_worker_init(worker: Any) -> None:
+    from runtime.dynconf.watching import watch
+    from runtime.http.configuration import leave_when
+
+    leave_when(lambda: not worker.alive)
+    watch()
+    if announcement := _announcement():
+        announcement.keep()
+
+
+def on_exit(server: Any) -> None:
+    """The workers have ended: nobody is to be sent here any more."""
+    if announcement := _announcement():
+        announcement.withdraw()
+
+
+def _announcement() -> Any:
+    """What Consul is told of this web server; None where it is told nothing."""
+    from config.announcement import announcement_of
+    from config.environment import ENVIRONMENT
+
+    return announcement_of(ENVIRONMENT)
 
 
 def child_exit(server: Any, worker: Any) -> None:

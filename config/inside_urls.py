@@ -5,12 +5,18 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from runtime.calls.serving import contracts
+from runtime.http import configuration
 from runtime.identity.jwks import jwks
+from runtime.telemetry.health import Ready, live
 from runtime.telemetry.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("internal/config", configuration.values),
+    path("internal/config/<str:key>", configuration.one_value),
     path("metrics", metrics),
     path(".well-known/jwks.json", jwks),
+    path("health/live", live),
+    path("health/ready", Ready.as_view()),
     path("internal/contracts/<str:domain>/<str:method>", contracts),
 ]
 

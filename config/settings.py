@@ -5,7 +5,9 @@ from pathlib import Path
 from config.calls import CALLERS as CALLERS
 from config.calls import call_policies
 from config.console import UNFOLD as UNFOLD
+from config.dynamic_values import DYNAMIC_VALUES as DYNAMIC_VALUES
 from config.environment import DOMAINS, ENVIRONMENT, django_database
+from runtime.discovery.names import bracketed
 from runtime.telemetry.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -13,8 +15,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What runs here -------------------------------------------------------------------------------------------------
 
 HOSTED_DOMAINS = ENVIRONMENT.hosted_domains
-# Where each domain that is not hosted here answers other services.
-SERVICE_URLS = dict(ENVIRONMENT.service_urls)
+# Where each domain that is not hosted here answers other services, or how that is found out.
+DISCOVERY = ENVIRONMENT.services.discovery
+SERVICE_URLS = dict(ENVIRONMENT.services.urls)
+CONSUL_URL = ENVIRONMENT.services.consul_url
+CONSUL_TOKEN = ENVIRONMENT.services.consul_token
 STATE_DIR = ENVIRONMENT.state_dir
 
 INSTALLED_APPS = [
@@ -41,12 +46,16 @@ INSTALLED_APPS = [
     "runtime.saga",
     "runtime.idempotency",
     "runtime.audit",
+    "runtime.dynconf",
     *(f"apps.{domain}" for domain in HOSTED_DOMAINS),
 ]
 
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+if ENVIRONMENT.services.inside_host:
+    # What other services are told to call us by.
+    ALLOWED_HOSTS.append(bracketed(ENVIRONMENT.services.inside_host))
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
@@ -66,7 +75,7 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit")
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf")
 MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
@@ -78,6 +87,8 @@ EVENTS = "config.subscriptions.EVENTS"
 IDENTITY_PERMISSIONS = "contracts.users.permissions_of"
 IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
+# What each domain tells the console's first page of itself, in the order in which they stand there.
+CONSOLE_OVERVIEWS = {domain: f"apps.{domain}.admin.overview" for domain in reversed(DOMAINS)}
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 
@@ -103,6 +114,13 @@ PROVIDER_WAITERS = max(1, ENVIRONMENT.web_threads // 2)
 CALL_POLICIES = call_policies(
     places=max(1, ENVIRONMENT.web_threads // 2), provider_seconds=ENVIRONMENT.provider_timeout
 )
+
+# --- What changes while everything runs -----------------------------------------------------------------------------
+
+# In whose schema it is kept; the others ask that domain's processes.
+DYNAMIC_DOMAIN = "users"
+# So many services may wait for news at a time; each holds a web thread.
+DYNAMIC_WAITERS = max(1, ENVIRONMENT.web_threads // 4)
 
 # --- Events ---------------------------------------------------------------------------------------------------------
 
@@ -206,7 +224,7 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"
 CSRF_COOKIE_PATH = CONSOLE_PATH
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "runtime.console.errors.csrf_failure"

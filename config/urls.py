@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config.openapi import schema_view, written_view
+from config.openapi import schema_view
 from runtime.http.docs import DocsView
 from runtime.identity.jwks import jwks
 from runtime.telemetry.health import Ready, live
@@ -30,21 +30,15 @@ for domain in reversed(API):
     # Each registers its pages of the console.
     import_module(f"apps.{domain}.admin")
 
-# The whole document is the same in every topology.
-_WHOLE = (
-    schema_view(list(API.values()))
-    if API.keys() == DOMAIN_URLS.keys()
-    else written_view(settings.BASE_DIR / "docs" / "openapi.json")
-)
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", live),
     path("health/ready", Ready.as_view()),
     path("health", Ready.as_view()),
     path(".well-known/jwks.json", jwks),
-    path("api/schema", _WHOLE),
+    # The documents are of all domains, whoever hosts them.
+    path("api/schema", schema_view()),
     path("api/docs", DocsView.as_view()),
-    *(path(f"api/{domain}/schema", schema_view([addresses], whole=False)) for domain, addresses in API.items()),
+    *(path(f"api/{domain}/schema", schema_view(domain)) for domain in DOMAIN_URLS),
     *API.values(),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

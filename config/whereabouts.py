@@ -71,14 +71,14 @@ def _groups(settings: Environment) -> tuple[Group, ...]:
     """Ours, then those of the others, of whom those at one address are together."""
     others: dict[str, list[str]] = defaultdict(list)
     for domain in DOMAINS:
-        if domain not in settings.topology.domains and (url := settings.service_urls.get(domain)):
+        if domain not in settings.topology.domains and (url := settings.services.urls.get(domain)):
             others[url].append(domain)
     return (*settings.topology.groups, *map(tuple, others.values()))
 
 
 def _place(group: Group, settings: Environment, run: RunFile | None) -> Place:
     answers = run.get("groups", {}).get(group_name(group)) if run else None
-    urls = {settings.service_urls[domain] for domain in group if domain in settings.service_urls}
+    urls = {settings.services.urls[domain] for domain in group if domain in settings.services.urls}
     processes = run["processes"] if run else []
     return Place(
         domains=group,

@@ -19,9 +19,12 @@ __all__ = [
     "ContractError",
     "DeadlineExceeded",
     "Event",
+    "Figure",
     "InvalidMoney",
     "Listener",
     "Money",
+    "Overseen",
+    "Overview",
     "Ref",
     "Rejected",
     "Superseded",
@@ -233,6 +236,36 @@ class Listener(Protocol):
 
         Whoever told them can then tell them again. Changes nothing.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """
+    A number for people, and the console's page of what it counts: an address below ``/admin/``, the same in every
+    topology. ``note`` explains it in a few words; ``alarming``: somebody should look.
+    """
+
+    title: str
+    value: str
+    address: str
+    note: str = ""
+    alarming: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What a domain's records come to, and what is under way in its outbox, inbox and processes."""
+
+    records: tuple[Figure, ...]
+    machinery: tuple[Figure, ...]
+
+
+class Overseen(Protocol):
+    """What every domain can be asked by whoever shows an operator all of them at once."""
+
+    def overview(self) -> Overview:
+        """How the domain does now, in figures. Changes nothing."""
         ...
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Listener, Money, Ref, Rejected
+from contracts._base import Event, Listener, Money, Overseen, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class InventoryLow(Event):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class InventoryService(Listener, Protocol):
+class InventoryService(Listener, Overseen, Protocol):
     def quote(self, *, skus: Sequence[str]) -> tuple[QuotedProduct, ...]:
         """Name, price and whether it is sold, for each sku that exists; an unknown sku is left out. Changes nothing."""
         ...

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Listener, Money, Ref, Rejected
+from contracts._base import Event, Listener, Money, Overseen, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class OrderReturned(_OrderEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class OrderService(Listener, Protocol):
+class OrderService(Listener, Overseen, Protocol):
     def get(self, *, order_id: UUID) -> Order:
         """The order as it is. Raises OrderUnknown."""
         ...

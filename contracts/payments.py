@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Listener, Money, Ref, Rejected
+from contracts._base import Event, Listener, Money, Overseen, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class PaymentRefunded(_PaymentEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class PaymentService(Listener, Protocol):
+class PaymentService(Listener, Overseen, Protocol):
     def charge(
         self, *, key: str, order_id: UUID, user_id: UUID, amount: Money, method: str, capture: bool = True
     ) -> Payment:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 from uuid import UUID
 
-from contracts._base import Event, Listener, Ref, Rejected
+from contracts._base import Event, Listener, Overseen, Ref, Rejected
 
 # --- Values ---------------------------------------------------------------------------------------------------------
 
@@ -51,6 +51,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "users.view_any",
             "users.change_any",
+            "users.change_values",
             "users.decide_events",
             "users.decide_processes",
             "inventory.view_any",
@@ -150,7 +151,7 @@ class UserErased(_UserEvent):
 # --- Promise --------------------------------------------------------------------------------------------------------
 
 
-class UserService(Listener, Protocol):
+class UserService(Listener, Overseen, Protocol):
     def get(self, *, user_id: UUID) -> User:
         """Who this is, active or not. Raises UserUnknown."""
         ...

@@ -20,7 +20,14 @@ from runtime.embedded.postgres import Postgres
 from runtime.embedded.state import secrets
 from runtime.embedded.valkey import Valkey
 
-pytest_plugins = ["tests.operators", "tests.provider.fixture", "tests.rabbitmq", "tests.shop", "tests.trade"]
+pytest_plugins = [
+    "tests.changed",
+    "tests.operators",
+    "tests.provider.fixture",
+    "tests.rabbitmq",
+    "tests.shop",
+    "tests.trade",
+]
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 ALIASES = frozenset({"users", "inventory", "payments", "orders"})
@@ -144,18 +151,9 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
     """
     from django.db import connections
 
+    from tests.emptying import empty_databases
+
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         yield
         connections.close_all()
-    connection = psycopg2.connect(os.environ["DATABASE_URL"])
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
-                " WHERE schemaname = ANY(%s) AND tablename <> 'django_migrations'",
-                [list(ALIASES)],
-            )
-            (tables,) = cursor.fetchone() or ("",)
-            cursor.execute(f"TRUNCATE {tables} CASCADE")
-    finally:
-        connection.close()
+    empty_databases()

@@ -39,8 +39,9 @@ class Answer:
 class Shop:
     """A running system and the ways to talk to it."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, *, root: Path = ROOT, **environ: str) -> None:
         self.folder = folder
+        self.root = root
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.endswith("_URL")},
             "STATE_DIR": str(folder),
@@ -55,8 +56,6 @@ class Shop:
             self.environ.pop(name, None)
         self._http = urllib3.PoolManager(maxsize=64, retries=False, timeout=30.0)
 
-    root = ROOT
-
     def owner_url(self, domain: str) -> str:
         """The login of the role that owns a domain's schema."""
         secret = json.loads((self.folder / "secrets.json").read_text())["SECRET_KEY"]
@@ -65,7 +64,7 @@ class Shop:
     def start(self) -> None:
         log = (self.folder / "up.log").open("wb")
         self._up = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
+            [sys.executable, "manage.py", "up"], cwd=self.root, env=self.environ, stdout=log, stderr=log
         )
         wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=150)
         assert self._up.poll() is None, (self.folder / "up.log").read_text()
@@ -86,7 +85,7 @@ class Shop:
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             capture_output=True,
             text=True,
@@ -206,9 +205,10 @@ def wait_until(condition: Callable[[], Any], *, limit: float) -> None:
         time.sleep(0.05)
 
 
-def running(**environ: str) -> Iterator[Shop]:
+def running(*, root: Path = ROOT, **environ: str) -> Iterator[Shop]:
+    """``root``: the tree whose code runs."""
     folder = Path(tempfile.mkdtemp(prefix="mitosis-journey-"))
-    shop = Shop(folder, **environ)
+    shop = Shop(folder, root=root, **environ)
     try:
         shop.start()
         yield shop

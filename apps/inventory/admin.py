@@ -16,15 +16,14 @@ from apps.inventory import queries
 from apps.inventory.models import Product, Reservation, StockMovement
 from apps.inventory.serializers import MOST_UNITS, SKU
 from apps.inventory.service import SERVICE
-from contracts._base import Money
+from contracts._base import Figure, Money, Overview
 from runtime.console.actions import Action
-from runtime.console.figures import Figure, count
+from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.forms import ActionForm, amount, flag, prose, text, whole_number
-from runtime.console.machinery import register_machinery
+from runtime.console.machinery import machinery_figures, register_machinery
 from runtime.console.panels import Panel, badge, link, moment, short
 from runtime.console.records import Records, address_of_list
-from runtime.console.site import console
 from runtime.databases.clock import Now
 
 KINDS = ("opening", "receipt", "adjustment", "return", "reserve", "release", "ship")
@@ -288,5 +287,9 @@ def _figures() -> list[Figure]:
     ]
 
 
-console().figures.add("inventory", _figures)
+def overview() -> Overview:
+    """For the first page, whoever shows it."""
+    return Overview(records=tuple(_figures()), machinery=machinery_figures("inventory"))
+
+
 register_machinery("inventory")

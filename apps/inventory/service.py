@@ -15,6 +15,7 @@ from contracts import inventory as contract
 from contracts._base import Money, Rejected
 from contracts.inventory import Line, OutOfStock, ReservationClosed, UnknownSku
 from runtime.calls.fence import pass_fence
+from runtime.console.overseeing import Overseeing
 from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
@@ -42,7 +43,7 @@ class BelowReserved(Rejected):
     code = "below_reserved"
 
 
-class Inventory(Listening):
+class Inventory(Listening, Overseeing):
     """Implements contracts.inventory.InventoryService, and what the catalogue's keepers do."""
 
     domain = "inventory"

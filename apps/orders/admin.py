@@ -14,16 +14,16 @@ from apps.orders import queries
 from apps.orders.aggregate import EVENT_TYPES
 from apps.orders.models import Order
 from apps.orders.service import SERVICE
+from contracts._base import Figure, Overview
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED
 from runtime.codec import encode
 from runtime.console.actions import Action
-from runtime.console.figures import Figure, count
+from runtime.console.figures import count
 from runtime.console.filters import value_filter
 from runtime.console.forms import ActionForm, prose, text
-from runtime.console.machinery import register_machinery, runs_of
+from runtime.console.machinery import machinery_figures, register_machinery, runs_of
 from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
 from runtime.console.records import Records, address_of_list
-from runtime.console.site import console
 
 TONES = {
     PENDING: "open",
@@ -257,5 +257,9 @@ def _figures() -> list[Figure]:
     ]
 
 
-console().figures.add("orders", _figures)
+def overview() -> Overview:
+    """For the first page, whoever shows it."""
+    return Overview(records=tuple(_figures()), machinery=machinery_figures("orders"))
+
+
 register_machinery("orders")

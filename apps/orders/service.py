@@ -24,8 +24,10 @@ from contracts._base import InvalidMoney, Money, Rejected, new_id
 from contracts.inventory import INVENTORY, QuotedProduct
 from contracts.orders import CONFIRMED, PENDING, OrderLine
 from runtime.calls import resolve
+from runtime.console.overseeing import Overseeing
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.rows import insert_once
+from runtime.dynconf import value
 from runtime.eventstore.store import Recorded
 from runtime.messaging.listening import Listening
 from runtime.saga.engine import advance
@@ -97,13 +99,19 @@ class NoSuchVersion(Rejected):
     code: ClassVar[str] = "no_such_version"
 
 
+class NotAccepting(Rejected):
+    """No new orders are taken at the moment. What was ordered goes on."""
+
+    code: ClassVar[str] = "not_accepting_orders"
+
+
 class KeyUsedForAnother(Rejected):
     """This Idempotency-Key was used before, for another order."""
 
     code: ClassVar[str] = "idempotency_key_reused"
 
 
-class Orders(Listening):
+class Orders(Listening, Overseeing):
     """Implements contracts.orders.OrderService, and what customers and operators do with orders."""
 
     domain = "orders"
@@ -114,11 +122,14 @@ class Orders(Listening):
         """
         One order for this key, gone as far as the inline budget lasts.
 
-        Raises UnknownProducts, TotalTooLarge, KeyUsedForAnother; Unavailable where inventory cannot be asked (then
-        nothing is stored). A refused order is not an error here: it exists, cancelled, with its reason.
+        Raises UnknownProducts, TotalTooLarge, KeyUsedForAnother; NotAccepting while no new orders are taken, and
+        Unavailable where inventory cannot be asked (then nothing is stored). A refused order is not an error here: it
+        exists, cancelled, with its reason.
         """
         if placed := self._placed_before(wish.placed_by, key, fingerprint):
             return placed
+        if not value("orders.accepting"):
+            raise NotAccepting
         items = _priced(wish.lines, resolve(INVENTORY).quote(skus=sorted({line.sku for line in wish.lines})))
         begun = self._create(wish, items, key=key, fingerprint=fingerprint)
         if begun is None:
@@ -126,7 +137,7 @@ class Orders(Listening):
             assert placed is not None, "a key that is taken leads to an order"
             return placed
         crashpoint("api.after_commit_before_reply")
-        _help(begun, budget=0.0 if respond_async else settings.ORDER_BUDGET)
+        _help(begun, budget=0.0 if respond_async else value("orders.budget"))
         return Placed(order=queries.order(begun.subject), replayed=False)
 
     def _create(self, wish: Wish, items: tuple[OrderLine, ...], *, key: str, fingerprint: str) -> Run | None:
@@ -206,7 +217,7 @@ class Orders(Listening):
 
         repository.change(order_id, decide, also=also)
         for run in started:
-            _help(run, budget=settings.ORDER_BUDGET)
+            _help(run, budget=value("orders.budget"))
             if run.refusal is not None:
                 raise NotPaid(reason=run.refusal["code"])
         return queries.order(order_id)

@@ -24,7 +24,16 @@ from apps.orders.serializers import (
     order_shape,
     stream_shape,
 )
-from apps.orders.service import SERVICE, KeyUsedForAnother, NoSuchVersion, Placed, UnknownProducts, WantedLine, Wish
+from apps.orders.service import (
+    SERVICE,
+    KeyUsedForAnother,
+    NoSuchVersion,
+    NotAccepting,
+    Placed,
+    UnknownProducts,
+    WantedLine,
+    Wish,
+)
 from contracts._base import Unavailable
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED, OrderUnknown
 from runtime.http.idempotency import (
@@ -104,6 +113,8 @@ class OrdersView(View):
             raise _unknown_products(error) from error
         except KeyUsedForAnother:
             raise key_reused() from None
+        except NotAccepting as error:
+            raise Problem(503, error.code, error.detail, headers={"Retry-After": "60"}) from None
         except Unavailable as error:
             detail = "The catalogue cannot be reached now. Nothing was stored; try again with the same key."
             raise Problem(503, "inventory_unavailable", detail, headers={"Retry-After": "5"}) from error

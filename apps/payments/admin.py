@@ -12,16 +12,15 @@ from django.utils.safestring import SafeString
 from apps.payments import queries
 from apps.payments.models import Movement, Payment
 from apps.payments.service import SERVICE
-from contracts._base import Money
+from contracts._base import Figure, Money, Overview
 from contracts.payments import AUTHORIZED, CAPTURED, FAILED, PENDING, REFUNDED, UNKNOWN, VOIDED
 from runtime.console.actions import Action
-from runtime.console.figures import Figure, count
+from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.forms import ActionForm, amount, text
-from runtime.console.machinery import register_machinery
+from runtime.console.machinery import machinery_figures, register_machinery
 from runtime.console.panels import Panel, badge, code, link, moment, short
 from runtime.console.records import Records, address_of_list
-from runtime.console.site import console
 from runtime.databases.clock import database_time
 
 TONES = {
@@ -220,5 +219,9 @@ def _figures() -> list[Figure]:
     ]
 
 
-console().figures.add("payments", _figures)
+def overview() -> Overview:
+    """For the first page, whoever shows it."""
+    return Overview(records=tuple(_figures()), machinery=machinery_figures("payments"))
+
+
 register_machinery("payments")

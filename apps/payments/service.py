@@ -22,6 +22,7 @@ from apps.payments.models import Payment, Refund
 from contracts import payments as contract
 from contracts._base import Money, Unavailable
 from contracts.payments import ChargeFailed, InsufficientFunds, PaymentClosed, PaymentDeclined, PaymentUnknown
+from runtime.console.overseeing import Overseeing
 from runtime.databases.keyset import Page, PageRequest
 from runtime.messaging.listening import Listening
 
@@ -50,7 +51,7 @@ _REFUSALS = {
 }
 
 
-class Payments(Listening):
+class Payments(Listening, Overseeing):
     """Implements contracts.payments.PaymentService, and takes in what providers announce."""
 
     domain = "payments"

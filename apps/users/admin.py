@@ -12,15 +12,15 @@ from django.utils.safestring import SafeString
 from apps.users import queries
 from apps.users.models import User
 from apps.users.service import SERVICE
+from contracts._base import Figure, Overview
 from contracts.users import ROLES, permissions_of
 from runtime.console.actions import Action
-from runtime.console.figures import Figure, count
+from runtime.console.figures import count
 from runtime.console.filters import condition_filter
 from runtime.console.forms import ActionForm, several, text
-from runtime.console.machinery import register_machinery
+from runtime.console.machinery import machinery_figures, register_machinery
 from runtime.console.panels import Panel, badge, code, link, short
 from runtime.console.records import Records, address_of_list
-from runtime.console.site import console
 
 
 class RolesForm(ActionForm):
@@ -128,5 +128,9 @@ def _figures() -> list[Figure]:
     ]
 
 
-console().figures.add("users", _figures)
+def overview() -> Overview:
+    """For the first page, whoever shows it."""
+    return Overview(records=tuple(_figures()), machinery=machinery_figures("users"))
+
+
 register_machinery("users")

@@ -34,6 +34,7 @@ from contracts.users import (
     UserUnknown,
     UserUpdated,
 )
+from runtime.console.overseeing import Overseeing
 from runtime.databases.clock import Now
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.keyset import slice as page_of
@@ -67,7 +68,7 @@ class TokenPair:
     refresh: str
 
 
-class Users(Listening):
+class Users(Listening, Overseeing):
     """Implements contracts.users.UserService, and what accounts do themselves."""
 
     domain = "users"

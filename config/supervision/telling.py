@@ -71,9 +71,11 @@ def _addresses(spec: ProcessSpec, settings: Environment, doors: Doors) -> dict[s
             found |= {name: str(port) for name, port in ports.items()}
             continue
         inside = doors.url(group, "inside")
-        found |= {f"{domain.upper()}_URL": settings.service_urls.get(domain, inside) for domain in group}
+        found |= {f"{domain.upper()}_URL": settings.services.urls.get(domain, inside) for domain in group}
         if "users" in group:
-            found["JWKS_URL"] = settings.jwks_url or settings.service_urls.get("users", inside) + JWKS_PATH
+            # One of several is enough for keys, which are kept.
+            users = settings.services.urls.get("users", inside).partition(",")[0]
+            found["JWKS_URL"] = settings.jwks_url or users + JWKS_PATH
     if len(doors.groups()) > 1:
         found |= _behind_a_gateway(settings)
     if spec.role == "web":

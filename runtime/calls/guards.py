@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 from django.conf import settings
 
 from contracts._base import DeadlineExceeded, Unavailable
 from runtime.calls.manners import CrashedService
-from runtime.resilience import CalleePolicy, Guard, Verdict
+from runtime.dynconf.calls import CallValues, call_values
+from runtime.resilience import CalleePolicy, Guard, MethodPolicy, Verdict
 from runtime.resilience.figures import teller
 
 __all__ = ["forget", "guard_of"]
@@ -38,11 +40,35 @@ os.register_at_fork(after_in_child=forget)
 
 
 def _new(domain: str) -> Guard:
+    last: tuple[CalleePolicy, CallValues | None, CalleePolicy] | None = None
+
     def policy() -> CalleePolicy:
-        found: CalleePolicy = settings.CALL_POLICIES.get(domain) or CalleePolicy()
-        return found
+        nonlocal last
+        declared: CalleePolicy = settings.CALL_POLICIES.get(domain) or CalleePolicy()
+        values = call_values(domain)
+        if last is None or last[0] is not declared or last[1] != values:
+            last = (declared, values, _by_values(declared, values))
+        return last[2]
 
     return Guard(name=domain, policy=policy, judge=_shown_by, tell=teller(domain))
+
+
+def _by_values(declared: CalleePolicy, values: CallValues | None) -> CalleePolicy:
+    """The declared policy with what operators have set meanwhile. Their time only ever shortens a method's own."""
+    if values is None:
+        return declared
+
+    def within(method: MethodPolicy) -> MethodPolicy:
+        return replace(method, seconds=min(method.seconds, values.timeout))
+
+    return replace(
+        declared,
+        retry_percent=values.retry_percent,
+        failures=values.breaker_failures,
+        open_seconds=values.breaker_open,
+        every=within(declared.every),
+        methods={name: within(method) for name, method in declared.methods.items()},
+    )
 
 
 def _shown_by(error: Exception) -> Verdict:

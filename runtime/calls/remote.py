@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Never
 
@@ -17,12 +18,15 @@ from runtime.calls.pool import POOL, unavailable
 from runtime.calls.signatures import Method
 from runtime.calls.wire import PATH, USER, error_of, errors_of, headers_of
 from runtime.codec import NotDecodable, decode
+from runtime.discovery import Instance, NoInstance, choose, told
 from runtime.identity import service_tokens
 from runtime.identity.speaking import current_user_token
 from runtime.telemetry.tracing import current_request_id, current_traceparent
 
 log = logging.getLogger(__name__)
 
+_FAIR_SECONDS = 1.0
+"""Who does not answer within a shorter time is not taken for gone."""
 _TURNED_AWAY = frozenset({401, 421})
 """Keys or routes that are being changed: nothing ran, and asking again helps once they agree."""
 _NOT_JSON = object()
@@ -31,19 +35,19 @@ _OVERLOADED = frozenset({408, 429, 502, 503, 504})
 
 
 class RemoteClient(Client):
-    """Stands for a service that another process hosts. ``url`` is its inside port's, without a path."""
+    """Stands for a service that other processes host, wherever discovery finds them."""
 
-    def __init__(self, *, domain: str, protocol: type, url: str) -> None:
+    def __init__(self, *, domain: str, protocol: type) -> None:
         errors = errors_of(protocol)
 
         def make(method: Method) -> Callable[..., Any]:
-            return _asking(domain, method, url + PATH.format(domain=domain, method=method.name), errors)
+            return _asking(domain, method, errors)
 
         super().__init__(domain=domain, protocol=protocol, make=make)
 
 
-def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[ContractError]]) -> Callable[..., Any]:
-    call = f"{domain}.{method.name}"
+def _asking(domain: str, method: Method, errors: Mapping[str, type[ContractError]]) -> Callable[..., Any]:
+    call, path = f"{domain}.{method.name}", PATH.format(domain=domain, method=method.name)
 
     def invoke(**arguments: Any) -> Any:
         before_calling(domain, method, arguments)
@@ -53,7 +57,7 @@ def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[Con
         body = b"{" + b",".join(members) + b"}"
 
         def once(seconds: float) -> Any:
-            answer = _answer(call, url, body=body, headers=_headers(domain, seconds=seconds), seconds=seconds)
+            answer = _answer(domain, path, call=call, body=body, seconds=seconds)
             if answer.status == 200:
                 return _value(call, method, answer)
             _raise(call, answer, errors)
@@ -63,16 +67,54 @@ def _asking(domain: str, method: Method, url: str, errors: Mapping[str, type[Con
     return counted(domain, method.name, "remote", invoke)
 
 
-def _answer(call: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+def _answer(domain: str, path: str, *, call: str, body: bytes, seconds: float) -> Answer:
     try:
-        return POOL.post(url, body=body, headers=headers, seconds=seconds)
+        return _ask_one(domain, path, body=body, seconds=seconds)
     except AnswerTooLarge as error:
         raise BrokenService(f"{call} failed: {error}") from error
     except DeadlineExceeded:
         raise
     except Unavailable as error:
-        domain = call.partition(".")[0]
         raise unavailable(f"{domain} cannot be reached: {error.detail}", may_have_run=error.may_have_run) from error
+
+
+def _ask_one(domain: str, path: str, *, body: bytes, seconds: float) -> Answer:
+    """
+    The answer of one instance. Where nothing could be sent to it, another one is asked at once, whatever it is asked:
+    that is no second time. Raises as Pool.post does, and NoInstance.
+    """
+    until = time.monotonic() + seconds
+    instance, tried = choose(domain, seconds=seconds), []
+    while True:
+        try:
+            return _post(instance, path, body=body, seconds=until - time.monotonic())
+        except Unavailable as error:
+            if error.may_have_run or isinstance(error, DeadlineExceeded):
+                raise
+            tried.append(instance)
+            try:
+                instance = choose(domain, seconds=0.0, besides=tried)
+            except NoInstance:
+                raise error from None
+
+
+def _post(instance: Instance, path: str, *, body: bytes, seconds: float) -> Answer:
+    """As Pool.post; and tells discovery how it went."""
+    headers = _headers(instance.domain, seconds=max(0.0, seconds))
+    reached: bool | None = True
+    if instance.host:
+        headers["Host"] = instance.host
+    try:
+        return POOL.post(instance.url + path, body=body, headers=headers, seconds=seconds)
+    except DeadlineExceeded:
+        reached = None
+        raise
+    except Unavailable as error:
+        # Whoever was given hardly any time may be well.
+        reached = None if error.may_have_run and seconds < _FAIR_SECONDS else False
+        raise
+    finally:
+        told(instance, ok=reached)
 
 
 def _headers(domain: str, *, seconds: float) -> dict[str, str]:

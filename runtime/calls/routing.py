@@ -13,6 +13,7 @@ from contracts._base import Ref
 from runtime.calls.local import LocalClient
 from runtime.calls.manners import Client
 from runtime.calls.remote import RemoteClient
+from runtime.discovery import is_known
 
 
 def protocol_of[T](ref: Ref[T]) -> type[T]:
@@ -27,7 +28,7 @@ def resolve[T](ref: Ref[T]) -> T:
     """
     The service behind a reference.
 
-    In this process where it hosts the domain, else over HTTP to the address that configuration names. Its methods raise
+    In this process where it hosts the domain, else over HTTP to where discovery finds it. Its methods raise
     what the contract names, Unavailable, or BrokenService; CallInsideTransaction where a transaction is open. Raises
     ImproperlyConfigured for a domain that this process has no way to.
     """
@@ -40,8 +41,8 @@ def _client(ref: Ref[object]) -> Client:
     if domain in settings.HOSTED_DOMAINS:
         service = import_string(settings.SERVICES[domain])
         return LocalClient(domain=domain, protocol=protocol_of(ref), service=service)
-    if url := settings.SERVICE_URLS.get(domain):
-        return RemoteClient(domain=domain, protocol=protocol_of(ref), url=url)
+    if is_known(domain):
+        return RemoteClient(domain=domain, protocol=protocol_of(ref))
     raise ImproperlyConfigured(
         f"{domain} is not hosted here, and {domain.upper()}_URL is not set: give it the address of the inside port of "
         f"a process that hosts {domain}, as in http://10.0.0.7:8001"

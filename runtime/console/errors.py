@@ -15,13 +15,32 @@ from django.shortcuts import render
 from contracts._base import Unavailable
 from runtime.databases.transactions import is_outage
 
-__all__ = ["csrf_failure", "error_page", "for_people", "page_for", "unavailable"]
+__all__ = [
+    "NOBODY_SIGNED_IN",
+    "away",
+    "csrf_failure",
+    "error_page",
+    "for_people",
+    "nobody_known",
+    "page_for",
+    "unavailable",
+]
 
 log = logging.getLogger(__name__)
 
+_WHERE_TO_LOOK = "/health/ready says which processes are away, and their logs say why."
 
-def error_page(request: HttpRequest, *, status: HTTPStatus, detail: str) -> HttpResponse:
-    context = {**admin.site.each_context(request), "title": status.phrase, "detail": detail}
+NOBODY_SIGNED_IN = (
+    "Nobody can be signed in now: users, which knows who you are, cannot be asked. Try again in a moment. If it stays "
+    f"so: {_WHERE_TO_LOOK}"
+)
+
+
+def error_page(
+    request: HttpRequest, *, status: HTTPStatus, detail: str, title: str = "", again: str = ""
+) -> HttpResponse:
+    """``again`` is the address that may well answer when it is asked once more."""
+    context = {**admin.site.each_context(request), "title": title or status.phrase, "detail": detail, "again": again}
     return render(request, "console/error.html", context, status=status)
 
 
@@ -56,7 +75,38 @@ def for_people(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     log.warning("the console could not answer %s: %s", request.path, error)
     detail = "Something that this page needs cannot be reached now. Nothing was changed. Try again in a moment."
-    response = error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail)
+    return _later(error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail))
+
+
+def nobody_known(request: HttpRequest, error: Exception) -> HttpResponse:
+    """For whoever shows a session, while nobody can be asked whose it is."""
+    log.warning("nobody is let in to %s: %s", request.path, error)
+    detail = (
+        "Users, which knows who you are and what you may do, cannot be asked now. Nothing was changed, and you are "
+        f"still signed in. Try again in a moment. If it stays so: {_WHERE_TO_LOOK}"
+    )
+    title, again = "Nobody is let in now", request.get_full_path()
+    return _later(error_page(request, status=HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, title=title, again=again))
+
+
+def away(request: HttpRequest, *, domain: str) -> HttpResponse:
+    """Any page of a domain that is not hosted here: the gateway asks for one where nobody who hosts it is ready."""
+    log.warning("%s was asked for of a process that does not host %s", request.path, domain)
+    title = f"{domain.capitalize()} cannot be reached"
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "again": request.path,
+        "sentences": (
+            f"This answer comes from a process that does not host {domain}: none that does is ready.",
+            "Nothing was changed. The pages of the other domains go on.",
+            f"Try again in a moment. If it stays so: {_WHERE_TO_LOOK}",
+        ),
+    }
+    return _later(render(request, "console/away.html", context, status=HTTPStatus.SERVICE_UNAVAILABLE))
+
+
+def _later(response: HttpResponse) -> HttpResponse:
     response["Retry-After"] = "5"
     return response
 

@@ -1,31 +1,31 @@
-"""The figures on the first page: each domain hands in its own, and each leads to the records that it counts."""
+"""
+The first page: each domain is asked how it does, wherever it is hosted, and each figure leads to what it counts.
+
+One that cannot be asked says so in its place, and takes nothing from the others.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
-from runtime.databases.transactions import is_outage
+from contracts._base import Figure, Overseen, Overview, Ref, Unavailable
+from runtime.calls import BrokenService, call, resolve
 
-__all__ = ["Figure", "Figures", "Group", "count"]
+__all__ = ["Group", "count", "groups_of"]
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """``alarming``: somebody should look. ``note`` explains the number in a few words."""
-
-    title: str
-    value: str
-    address: str
-    note: str = ""
-    alarming: bool = False
+PATIENCE = 2.0
+"""Seconds that a domain may take to answer. All are asked at the same time."""
 
 
 def count(title: str, number: int, address: str, *, alarming: bool = False, note: str = "") -> Figure:
@@ -35,67 +35,43 @@ def count(title: str, number: int, address: str, *, alarming: bool = False, note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """``failed``: its database could not be asked now. ``elsewhere``: the page that has the figures instead."""
+    """A domain on the first page, and its own page. ``failed``: it could not be asked now."""
 
     title: str
-    figures: Sequence[Figure]
+    address: str
+    figures: Sequence[Figure] = ()
+    machinery: Sequence[Figure] = ()
     failed: bool = False
-    elsewhere: str = ""
 
 
-type _Source = Callable[[], Sequence[Figure]]
+def groups_of(request: HttpRequest, *only: str) -> list[Group]:
+    """All domains, or only these: of those whose records this operator may see, in the order of CONSOLE_OVERVIEWS."""
+    wanted = [domain for domain in settings.CONSOLE_OVERVIEWS if domain in only or not only]
+    domains = [domain for domain in wanted if request.user.has_perm(f"{domain}.view_any")]
+    far = [domain for domain in domains if domain not in settings.HOSTED_DOMAINS]
+    with ThreadPoolExecutor(max_workers=len(far) or 1, thread_name_prefix="overview") as threads:
+        # Each goes on in a copy of this request's context: its trace, its id.
+        waiting = {domain: threads.submit(copy_context().run, _asked, domain) for domain in far}
+        near = {domain: _asked(domain) for domain in domains if domain not in waiting}
+        found = {**near, **{domain: one.result() for domain, one in waiting.items()}}
+    return [_group(domain, found[domain]) for domain in domains]
 
 
-class Figures:
-    """Who has figures, in the order in which they were handed in. They are shown to whoever may look at the records."""
-
-    def __init__(self) -> None:
-        self._of_domains: dict[str, _Source] = {}
-        self._of_machinery: dict[str, _Source] = {}
-
-    def add(self, domain: str, source: _Source) -> None:
-        """What the domain's own records come to. Asked whenever the first page is shown."""
-        self._of_domains[domain] = source
-
-    def add_machinery(self, domain: str, source: _Source) -> None:
-        """What is under way in runtime's tables: the same figures for every domain."""
-        self._of_machinery[domain] = source
-
-    def of_domains(self, request: HttpRequest) -> list[Group]:
-        """What is not hosted here is named, with the address where its process tells of it."""
-        others = [
-            Group(title=domain.capitalize(), figures=(), elsewhere=f"{settings.CONSOLE_PATH}/{domain}/")
-            for domain in settings.DOMAIN_ALIASES
-            if domain not in settings.HOSTED_DOMAINS and _may_see(domain, request)
-        ]
-        return [*_groups(self._of_domains, request), *others]
-
-    def of_machinery(self, request: HttpRequest) -> list[Group]:
-        return _groups(self._of_machinery, request)
-
-    def of_one(self, domain: str, request: HttpRequest) -> dict[str, list[Group]]:
-        """One domain's own ``groups``, and its ``machinery``."""
-        every = {"groups": self._of_domains, "machinery": self._of_machinery}
-        return {
-            name: _groups({domain: sources[domain]} if domain in sources else {}, request)
-            for name, sources in every.items()
-        }
+def _group(domain: str, found: Overview | None) -> Group:
+    title, address = domain.capitalize(), f"{settings.CONSOLE_PATH}/{domain}/"
+    if found is None:
+        return Group(title=title, address=address, failed=True)
+    return Group(title=title, address=address, figures=found.records, machinery=found.machinery)
 
 
-def _groups(sources: dict[str, _Source], request: HttpRequest) -> list[Group]:
-    return [_asked(domain.capitalize(), source) for domain, source in sources.items() if _may_see(domain, request)]
-
-
-def _may_see(domain: str, request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(f"{domain}.view_any"))
-
-
-def _asked(title: str, source: _Source) -> Group:
-    """One domain that cannot answer must not take the page from the others."""
+def _asked(domain: str) -> Overview | None:
+    """None where it cannot be asked, or where it fails: that is its own log's to tell."""
+    ref: Ref[Overseen] = import_string(settings.CONTRACTS[domain])
     try:
-        return Group(title=title, figures=source())
-    except DatabaseError as error:
-        if not is_outage(error):
-            raise
-        log.warning("no figures of %s: %s", title, error)
-        return Group(title=title, figures=(), failed=True)
+        with call(seconds=PATIENCE):
+            return resolve(ref).overview()
+    except (Unavailable, ImproperlyConfigured) as error:
+        log.warning("no figures of %s: %s", domain, error)
+    except BrokenService:
+        log.exception("no figures of %s", domain)
+    return None

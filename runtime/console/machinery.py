@@ -14,25 +14,28 @@ from uuid import UUID
 
 from django.apps import AppConfig
 from django.apps.registry import Apps
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contracts._base import Figure
 from runtime.audit.models import AuditEntry
 from runtime.console.deadletters import DeadLetterPages
-from runtime.console.figures import Figure, count
+from runtime.console.dynamic_values import ValuePages
+from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.panels import Panel, badge, link, moment, pretty, short
 from runtime.console.records import Records, SubjectRecords, address_of_list, as_uuid
 from runtime.console.sagas import Compensate, Retry
-from runtime.console.site import console
+from runtime.dynconf.models import DynamicValue
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.saga.attention import step_of
 from runtime.saga.models import SagaRun
 
-__all__ = ["WAITING_TO_BE_HANDLED", "register_machinery", "runs_of"]
+__all__ = ["WAITING_TO_BE_HANDLED", "machinery_figures", "register_machinery", "runs_of"]
 
 _STATE_TONES = {
     SagaRun.RUNNING: "open",
@@ -63,7 +66,7 @@ _registry = Apps()
 
 
 def register_machinery(domain: str) -> None:
-    """Pages for runtime's tables in this domain's schema, and their figures for the first page."""
+    """Pages for runtime's tables in this domain's schema."""
     for model, pages, one, many in (
         (OutboxMessage, OutboxPages, "event told", "events told"),
         (InboxMessage, DeadLetterPages, "dead letter", "dead letters"),
@@ -73,7 +76,8 @@ def register_machinery(domain: str) -> None:
     ):
         name = "DeadLetters" if pages is DeadLetterPages else model.__name__
         admin.site.register(_proxy(model, domain, name, one, many), pages)
-    console().figures.add_machinery(domain, lambda: _figures(domain))
+    if domain == settings.DYNAMIC_DOMAIN:
+        admin.site.register(_proxy(DynamicValue, domain, "DynamicValue", "setting", "settings"), ValuePages)
 
 
 def runs_of(subject: UUID, *, using: str) -> Sequence[Panel]:
@@ -88,12 +92,13 @@ def _proxy(model: type[Model], domain: str, name: str, one: str, many: str) -> t
     return type(name, (model,), {"__module__": __name__, "Meta": type("Meta", (), options)})
 
 
-def _figures(domain: str) -> list[Figure]:
+def machinery_figures(domain: str) -> tuple[Figure, ...]:
+    """What is under way in runtime's tables, for the first page: the same figures for every domain."""
     unsent = OutboxMessage.objects.using(domain).filter(_WAITING_TO_BE_SENT).count()
     unhandled = InboxMessage.objects.using(domain).filter(WAITING_TO_BE_HANDLED).count()
     parked = InboxMessage.objects.using(domain).filter(deadletters.PARKED).count()
     stuck = SagaRun.objects.using(domain).filter(state=SagaRun.NEEDS_ATTENTION).count()
-    return [
+    return (
         count(
             "Processes that need attention",
             stuck,
@@ -103,7 +108,7 @@ def _figures(domain: str) -> list[Figure]:
         count("Dead letters", parked, address_of_list(domain, "deadletters"), alarming=True),
         count("Events not sent yet", unsent, address_of_list(domain, "outboxmessage", sent="waiting")),
         count("Events not handled yet", unhandled, address_of_list(domain, "inboxmessage", handled="waiting")),
-    ]
+    )
 
 
 class OutboxPages(SubjectRecords):

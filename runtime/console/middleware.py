@@ -49,7 +49,7 @@ class ConsoleMiddleware:
         try:
             operator = identity.operator_of(session) if session else None
         except Unavailable as error:
-            return _dressed(errors.unavailable(request, error))
+            return _dressed(errors.nobody_known(request, error))
         if operator is not None:
             request.user = operator
             identify(request, operator.principal)

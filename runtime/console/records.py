@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ValidationError
@@ -199,8 +200,8 @@ class SubjectRecords(Records):
 
 
 def address_of_list(domain: str, model: str, **filters: str) -> str:
-    """A list's address, the same in every topology, also of a domain that is hosted elsewhere."""
-    address = f"{reverse('admin:index')}{domain}/{model}/"
+    """A list's address, the same in every topology and on every port, also of a domain that is hosted elsewhere."""
+    address = f"{settings.CONSOLE_PATH}/{domain}/{model}/"
     query = QueryDict(mutable=True)
     query.update(filters)
     return f"{address}?{query.urlencode()}" if filters else address

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -20,14 +21,14 @@ from rest_framework.request import Request
 from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
-from runtime.console import identity, sessions
-from runtime.console.figures import Figures
+from runtime.console import errors, identity, sessions
+from runtime.console.figures import Group, groups_of
 from runtime.console.forms import SignInForm
 from runtime.console.neighbours import neighbours_panel
 from runtime.http.attempts import Attempts
 from runtime.http.problem import Problem
 
-__all__ = ["Console", "console"]
+__all__ = ["Console"]
 
 _LEFT_OUT = {"password_change", "password_change_done", "autocomplete", "view_on_site"}
 """Django's addresses that would need a table that is not here, or a page that nobody needs."""
@@ -38,20 +39,47 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
     login_template = "admin/login.html"
     enable_nav_sidebar = True
 
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
-        self.figures = Figures()
-
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
+        """Every domain has its part of the addresses here, also where only its own processes can answer it."""
+        own = [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _LEFT_OUT]
+        others = [domain for domain in settings.DOMAIN_ALIASES if domain not in settings.HOSTED_DOMAINS]
+        return [
+            *(path(f"{domain}/{rest}", self._away(domain)) for domain in others for rest in ("", "<path:rest>")),
+            *own,
+        ]
+
+    def _away(self, domain: str) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, rest: str = "") -> HttpResponse:
+            return errors.away(request, domain=domain)
+
+        return cast(Callable[..., HttpResponse], self.admin_view(view))
+
+    def _build_app_dict(self, request: HttpRequest, label: str | None = None) -> dict[str, Any] | None:
+        """What the search of pages finds: all that the navigation has, also what is hosted elsewhere."""
+        if label is not None:
+            return cast(dict[str, Any] | None, super()._build_app_dict(request, label))
+        return {
+            group["title"]: {
+                "name": group["title"],
+                "app_label": group["title"].lower(),
+                "app_url": f"{settings.CONSOLE_PATH}/{group['title'].lower()}/",
+                "has_module_perms": True,
+                "models": [
+                    {"name": item["title"], "admin_url": item["link"], "view_only": True, "perms": {"view": True}}
+                    for item in group["items"]
+                    if item["has_permission"]
+                ],
+            }
+            for group in self.get_sidebar_list(request)
+            if "title" in group
+        }
 
     @method_decorator(never_cache)
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         context = {
             **self.each_context(request),
             "title": "Overview",
-            "groups": self.figures.of_domains(request),
-            "machinery": self.figures.of_machinery(request),
+            **_figures(groups_of(request)),
             "neighbours": neighbours_panel(),
         }
         return TemplateResponse(request, self.index_template, {**context, **(extra_context or {})})
@@ -61,7 +89,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """One domain's part of the first page, from a process that hosts it."""
-        context = {"title": app_label.capitalize(), **self.figures.of_one(app_label, request)}
+        context = {"title": app_label.capitalize(), **_figures(groups_of(request, app_label))}
         return cast(TemplateResponse, super().app_index(request, app_label, {**context, **(extra_context or {})}))
 
     # --- Signing in and out -----------------------------------------------------------------------------------------
@@ -87,7 +115,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         except Problem as problem:
             refusal, status = problem.detail, problem.status
         except Unavailable:
-            refusal, status = "Nobody can be signed in now. Try again in a moment.", 503
+            refusal, status = errors.NOBODY_SIGNED_IN, 503
         else:
             return _signed_in(request, session, target)
         form.add_error(None, refusal)
@@ -112,9 +140,9 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         return response
 
 
-def console() -> Console:
-    """The one site; Django makes it when it is first asked for anything."""
-    return cast(Console, admin.site)
+def _figures(groups: Sequence[Group]) -> dict[str, Any]:
+    """What the columns of the machinery's table are called is said by the first who could be asked."""
+    return {"groups": groups, "headings": next((group.machinery for group in groups if not group.failed), ())}
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:

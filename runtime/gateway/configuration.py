@@ -126,6 +126,7 @@ def render(site: Site) -> dict[str, str]:
     return {
         MAIN_FILE: "\n".join(sections),
         "maps/domains.map": _map((f"{route.path}/", route.domain) for route in site.routes),
+        "maps/elsewhere.map": _map((f"{route.path}/", "yes" if route.elsewhere else "no") for route in site.routes),
         "maps/groups.map": _map((domain, group.name) for group in site.groups for domain in group.domains),
         **{f"keys/{kid}.pem": pem for kid, pem in sorted(site.keys.items())},
         **problems.files(),

@@ -51,7 +51,7 @@ def public_door(site: Site) -> str:
         _origin(site),
         _identifiers(),
         _forged_headers(),
-        _address(),
+        _address(site.groups),
         _token(site.tokens, site.keys),
         _limits(site),
         _health(site.groups),
@@ -109,7 +109,7 @@ def _forged_headers() -> Iterator[str]:
     yield "http-request set-header X-Forwarded-Proto https if { var(txn.proto) -m str https }"
 
 
-def _address() -> Iterator[str]:
+def _address(groups: Sequence[Group]) -> Iterator[str]:
     yield "# The address, decoded once, as the processes decode it; txn.where has a / at its end, so that a part of it"
     yield "# is a whole part. What could be read in two ways leads nowhere."
     yield "http-request set-var(txn.shown) path,bytes(0,2048)"
@@ -124,6 +124,12 @@ def _address() -> Iterator[str]:
     yield "http-request unset-var(txn.where) if { var(txn.where) -m sub /./ /../ }"
     yield "http-request set-var(txn.domain) var(txn.where),map_beg(maps/domains.map)"
     yield "http-request set-var(txn.group) var(txn.domain),map_str(maps/groups.map)"
+    yield "# Where nobody of the group is ready, another one may know what to say."
+    elsewhere = "{ var(txn.where),map_beg(maps/elsewhere.map) -m str yes }"
+    away = "{ var(txn.group),regsub(\\+,.,g),nbsrv lt 1 }"
+    for group in groups:
+        ready = f"{{ nbsrv({group.name.replace('+', '.')}) ge 1 }}"
+        yield f"http-request set-var(txn.group) str({group.name}) if {elsewhere} {away} {ready}"
 
 
 def _token(tokens: Tokens, keys: Iterable[str]) -> Iterator[str]:

@@ -97,10 +97,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Requests for this path, and for all below it, go to the group that hosts the domain."""
+    """
+    Requests for this path, and for all below it, go to the group that hosts the domain.
+
+    ``elsewhere``: while none of its servers is ready, they go to another group, the first that is. So it is where every
+    process has the same to answer, as files and documents, or can at least say what is away.
+    """
 
     path: str
     domain: str
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
         _require_paths((self.path,))

@@ -1,8 +1,9 @@
 """
 How often one client may ask: the one place that counts requests.
 
-Somebody who is not signed in (or whose token is bad) is counted by address, ``RATE_LIMIT_ANONYMOUS``; a signed-in user
-by id, ``RATE_LIMIT_USER``; whoever works for the shop, and services, are not counted. Headers as in
+Somebody who is not signed in (or whose token is bad) is counted by address, ``limits.anonymous``; a signed-in user by
+id, ``limits.user``, where the request leads somewhere: a gateway answers by itself what does not, and cannot count it
+for the processes behind. Whoever works for the shop, and services, are not counted. Headers as in
 draft-ietf-httpapi-ratelimit-headers-10.
 """
 
@@ -12,7 +13,9 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import is_valid_path
 
+from runtime.dynconf import value
 from runtime.http.addresses import client_network
 from runtime.http.counters import Count, counters, parse_limit
 from runtime.http.problem import Problem
@@ -54,13 +57,22 @@ def _count(request: HttpRequest) -> tuple[str, Count] | None:
     """The policy's name and where its counter stands; None for whoever is not counted."""
     caller = caller_of(request)
     if caller is None:
-        name, who, text = "anonymous", client_network(request), settings.RATE_LIMIT_ANONYMOUS
-    elif caller.kind == "service" or caller.is_staff:
+        name, who, text = "anonymous", client_network(request), _anonymous()
+    elif caller.kind == "service" or caller.is_staff or _leads_nowhere(request):
         return None
     else:
-        name, who, text = "user", caller.id, settings.RATE_LIMIT_USER
+        name, who, text = "user", caller.id, value("limits.user")
     limit = parse_limit(text)
     return None if limit is None else (name, counters().count(f"{name}/{who}", limit))
+
+
+def _anonymous() -> str:
+    """What the environment has off is counted by whoever stands in front; one place counts, whatever is changed."""
+    return "off" if settings.RATE_LIMIT_ANONYMOUS == "off" else str(value("limits.anonymous"))
+
+
+def _leads_nowhere(request: HttpRequest) -> bool:
+    return not is_valid_path(request.path_info, getattr(request, "urlconf", None))
 
 
 def _is_exempt(path: str) -> bool:

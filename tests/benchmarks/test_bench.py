@@ -64,10 +64,14 @@ def test_ten_orders_give_every_figure(folder):
     (called,) = found["calls"]["rounds"]
     assert all(sum(sides) > 0 for sides in (called["health"], *called["remote"].values()))
     assert all(called["local"][method] > called["straight"][method] > 0 for method in ("quote", "release"))
+    for together, apart in found["apart"]:
+        assert together["cpu_ms"].keys() == SERVERS_AND_PROCESSES
+        assert apart["cpu_ms"].keys() == SERVERS_AND_PROCESSES | {"gateway"}
     ElementTree.parse(folder / "bench.svg")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "times what PostgreSQL needs to write its rows" in done.stdout
-    assert not started_with("MITOSIS_SUPERVISED", str(folder / "bench"))
+    for name in ("bench", "bench-together", "bench-apart"):
+        assert not started_with("MITOSIS_SUPERVISED", str(folder / name))
 
 
 def test_a_setting_that_makes_no_sense_is_named(folder):

@@ -72,6 +72,11 @@ class Visit:
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url(self.home + "/admin/")
 
+    def sign_out(self) -> None:
+        self.page.get_by_text(OPERATOR).first.click()
+        self.page.get_by_role("button", name="Log out").click()
+        self.page.wait_for_url(self.home + "/admin/login/")
+
     def photograph(self, name: str) -> None:
         """Into docs/images, where UPDATE_SCREENSHOTS=1 asks for it."""
         if os.environ.get("UPDATE_SCREENSHOTS") == "1":

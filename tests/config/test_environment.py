@@ -60,7 +60,7 @@ BAD = [
         "users,users|inventory|payments|orders",
         "users stands in it twice: each domain is hosted by one group",
     ),
-    ("DISCOVERY", "dns", "it is one of static"),
+    ("DISCOVERY", "etcd", "it is one of static, dns, consul"),
     *[
         (
             "PAYMENTS_URL",
@@ -245,12 +245,12 @@ def test_where_another_process_answers_is_an_address_for_each_domain(settings_of
         PAYMENTS_URL="http://[::1]:9",
     )
 
-    assert found.service_urls == {
+    assert found.services.urls == {
         "users": "http://10.0.0.7:8001",
         "inventory": "https://stock.internal",
         "payments": "http://[::1]:9",
     }
-    assert settings_of().service_urls == {}
+    assert settings_of().services.urls == {}
 
 
 def test_a_password_in_the_address_of_a_service_is_refused_and_not_repeated(settings_of):
@@ -288,7 +288,7 @@ def test_a_command_knows_the_topology_that_runs_and_asks_whom_it_does_not_host(s
 
     assert found.topology.name == "users+inventory|payments+orders"
     assert found.hosted_domains == DOMAINS
-    assert alone.service_urls == {
+    assert alone.services.urls == {
         "users": "http://elsewhere:1",
         "inventory": "http://h:2",
         "payments": "http://h:4",
@@ -304,7 +304,7 @@ def test_a_supervised_process_takes_nothing_from_where_everybodys_secrets_stand(
     found = settings_of(DOMAINS="orders", ORDERS_DATABASE_URL=own, MITOSIS_SUPERVISED=str(tmp_path))
 
     assert found.databases == {"users": None, "inventory": None, "payments": None, "orders": own}
-    assert (found.broker_url, found.service_urls, found.jwt_signing_key) == (None, {}, None)
+    assert (found.broker_url, found.services.urls, found.jwt_signing_key) == (None, {}, None)
     assert not (tmp_path / "secrets.json").exists()
 
 

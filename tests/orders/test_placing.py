@@ -12,7 +12,7 @@ from django.db.utils import OperationalError
 from apps.inventory import queries as inventory_queries
 from apps.inventory import service as inventory_service
 from apps.orders.models import OrderKey
-from apps.orders.service import KeyUsedForAnother, TotalTooLarge, UnknownProducts
+from apps.orders.service import KeyUsedForAnother, NotAccepting, TotalTooLarge, UnknownProducts
 from apps.payments import books as payment_books
 from apps.users import accounts as users_accounts
 from contracts._base import Unavailable
@@ -45,6 +45,27 @@ def test_a_good_order_is_confirmed_paid_and_held_and_each_step_is_noted(shop):
     assert [(entry["step"], entry["result"]) for entry in run.log] == [(step, "succeeded") for step in STEPS]
     key = OrderKey.objects.using("orders").get()
     assert (key.principal, key.key, key.order_id) == (shop.user_id, "k", order.id)
+
+
+def test_while_no_new_orders_are_taken_nothing_is_stored_and_what_was_ordered_is_answered(shop, go_by):
+    shop.product()
+    placed = shop.place(key="before")
+    go_by({"orders.accepting": "off"})
+
+    with pytest.raises(NotAccepting):
+        shop.place(key="now")
+
+    assert shop.place(key="before").order == placed.order
+    assert (OrderKey.objects.using("orders").count(), shop.stock()) == (1, (10, 1))
+    go_by({})
+    assert shop.place(key="now").order.status == "confirmed"
+
+
+def test_the_budget_is_what_it_is_now(shop, go_by):
+    shop.product()
+    go_by({"orders.budget": "0s"})
+
+    assert shop.place(key="now").order.status == "pending"
 
 
 def test_who_prefers_not_to_wait_gets_a_pending_order_that_a_worker_goes_on_with(shop):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.topology import DOMAINS, Topology
 from runtime.embedded.process import started_with
 from runtime.embedded.state import MARK
 from tests.shop import Shop, running
@@ -16,6 +17,13 @@ from tests.topologies.moving import Moving, fresh_database
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 PARTITIONS = ("users|inventory|payments|orders", "orders|payments|users,inventory")
+MONOLITH = ",".join(DOMAINS)
+
+EVERY = [
+    pytest.param(MONOLITH, marks=pytest.mark.xdist_group("shop"), id="monolith"),
+    *(pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS),
+]
+"""``parametrize("partition", EVERY, indirect=True)``: the same test on the shop in one process, and in several."""
 
 
 def partition_of(topology: str, **environ: str) -> Iterator[Shop]:
@@ -32,11 +40,12 @@ def partition_of(topology: str, **environ: str) -> Iterator[Shop]:
     assert started_with(MARK, str(folder)) == []
 
 
-@pytest.fixture(
-    scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS]
-)
+@pytest.fixture(scope="session", params=EVERY[1:])
 def partition(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    yield from partition_of(request.param)
+    if not Topology.parse(request.param).is_split:
+        yield request.getfixturevalue("shop")
+    else:
+        yield from partition_of(request.param)
 
 
 # --- Moves ------------------------------------------------------------------------------------------------------------

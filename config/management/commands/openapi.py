@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.openapi import document
+from config.openapi import WRITTEN, document
 from config.urls import API, DOMAIN_URLS
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if guesses:
             raise CommandError("Some views do not say what they answer:\n" + "\n".join(guesses))
         text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-        path = Path(settings.BASE_DIR) / "docs" / "openapi.json"
+        path = Path(settings.BASE_DIR) / WRITTEN
         if check:
             self._compare(path, text)
         else:

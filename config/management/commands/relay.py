@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from config.celery import app
 from runtime import timers
 from runtime.calls import fence
+from runtime.dynconf.watching import watch
 from runtime.idempotency.store import prune
 from runtime.messaging import broker, inbox, pruning
 from runtime.messaging.letterbox import fetch_dead
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
+        watch()
         timers.run([timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)], stop=stop)
 
 

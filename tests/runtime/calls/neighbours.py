@@ -14,16 +14,21 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 class Neighbour:
     """Reads each request whole, and gives the connection to ``behave``. Remembers requests by connection."""
 
-    def __init__(self, behave: Callable[[socket.socket], bool]) -> None:
+    def __init__(self, behave: Callable[[socket.socket], bool], *, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._behave = behave
         self.requests: list[tuple[int, bytes]] = []
         self.closed = 0
         self._connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server(address)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://{address[0]}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        """Nobody is let in any more."""
+        with contextlib.suppress(OSError):
+            # Whoever waits in accept() keeps the door open otherwise.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     @property
@@ -56,7 +61,7 @@ def _read(connection: socket.socket) -> bytes:
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     lines = [line.partition(b":") for line in head.split(b"\r\n")]
-    length = next(int(value) for name, _, value in lines if name.lower() == b"content-length")
+    length = next((int(value) for name, _, value in lines if name.lower() == b"content-length"), 0)
     while len(body) < length:
         body += connection.recv(65_536)
     return head + b"\r\n\r\n" + body

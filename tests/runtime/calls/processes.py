@@ -17,9 +17,10 @@ ROOT = Path(__file__).resolve().parents[3]
 class Process:
     """gunicorn, by default with the depot. ``port`` is the inside port, ``public`` the shop's door."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, **environ: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-            self.port, self.public = one.getsockname()[1], other.getsockname()[1]
+            self.port, self.public = port or one.getsockname()[1], other.getsockname()[1]
+        self.folder = folder
         self._log = folder / "gunicorn.log"
         environment = {
             **os.environ,
@@ -44,6 +45,12 @@ class Process:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def await_end(self) -> None:
+        self._process.wait(30)
 
     def kill(self) -> None:
         """Together with its workers."""

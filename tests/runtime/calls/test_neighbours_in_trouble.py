@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from config.dynamic_values import values_of_calls
 from contracts._base import DeadlineExceeded, Rejected, Unavailable
 from runtime.calls import BrokenService, call, resolve
 from runtime.calls.guards import guard_of
@@ -132,6 +133,21 @@ def _answers(depot: Depot) -> bool:
         return depot.act(deed="nothing") == 1
     except BreakerOpen:
         return False
+
+
+def test_what_operators_set_is_gone_by_from_the_next_call_on(neighbour, policy, settings, go_by):
+    settings.DYNAMIC_VALUES = (*settings.DYNAMIC_VALUES, *values_of_calls("depot"))
+    policy(failures=50)
+    there, depot = neighbour(resetting)
+    outage(depot)
+    assert state() is State.CLOSED
+
+    go_by({"calls.depot.breaker_failures": "3", "calls.depot.breaker_open": "10s"})
+    assert [type(outage(depot)) for _ in range(3)] == [Unavailable, Unavailable, BreakerOpen]
+    assert len(there.requests) == 3
+    go_by({"calls.depot.breaker_open": "100ms"})
+    wait_until(lambda: type(outage(depot)) is Unavailable)
+    assert len(there.requests) == 4
 
 
 def test_nobody_there_opens_it_as_well(remote, policy):

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from config.dynamic_values import values_of_calls
 from contracts._base import ContractError, Ref, Rejected, Superseded, Unavailable
 from runtime.calls import BrokenService, Lease, call, resolve
 from runtime.calls.manners import LARGEST_ANSWER
@@ -258,9 +259,22 @@ def test_a_caller_without_a_deadline_waits_no_longer_than_it_says(neighbour):
         assert depot.act(deed="nothing") == 1
 
     deadlines = [int(_header(request, b"Call-Deadline")) for _, request in there.requests]
-    assert deadlines[:2] == [MethodPolicy().seconds * 1000] * 2
+    longest = MethodPolicy().seconds * 1000
+    assert all(longest - 500 < deadline <= longest for deadline in deadlines[:2])
     assert 1500 < deadlines[2] < 2000
     assert _header(there.requests[2][1], b"Call-Lease") == b"00000000-0000-0000-0000-000000000001;9"
+
+
+def test_a_call_takes_no_longer_than_is_allowed_for_its_callee_now(neighbour, settings, go_by):
+    settings.DYNAMIC_VALUES = (*settings.DYNAMIC_VALUES, *values_of_calls("depot"))
+    _, depot = neighbour(silent)
+    go_by({"calls.depot.timeout": "700ms"})
+    began = time.monotonic()
+
+    error = unavailable(depot)
+
+    assert 0.6 < time.monotonic() - began < 5.0
+    assert error.may_have_run is True
 
 
 def _header(request: bytes, name: bytes) -> bytes:

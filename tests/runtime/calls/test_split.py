@@ -84,6 +84,13 @@ def test_every_domain_can_be_asked_by_every_other_what_it_has_heard(orders_alone
         assert set(unheard.events) == set(told)
 
 
+def test_every_domain_can_be_asked_by_every_other_how_it_does(orders_alone):
+    for domain in ("users", "inventory", "payments"):
+        found = resolve(import_string(project.CONTRACTS[domain])).overview()
+        assert len(found.records) >= 4
+        assert {figure.address.split("/")[2] for figure in (*found.records, *found.machinery)} == {domain}
+
+
 def test_an_error_of_a_real_contract_crosses_as_itself(orders_alone):
     with pytest.raises(UserUnknown) as raised:
         resolve(USERS).validate(user_id=uuid4())

@@ -12,6 +12,7 @@ from django.contrib.admin.utils import quote
 
 from contracts._base import new_id
 from runtime.databases.clock import Now
+from runtime.dynconf.store import change
 from runtime.messaging.models import InboxMessage
 from runtime.saga.models import SagaRun
 from tests.trade import Trade
@@ -107,6 +108,13 @@ def way_on(domain: str, action: str) -> Case:
     )
 
 
+def a_value(text: str | None) -> str:
+    """A value that is at its default, or was changed."""
+    key = "calls.orders.breaker_failures"
+    change(key=key, text=text)
+    return key
+
+
 CASES = (
     *(way_on(domain, "retry-process") for domain in DOMAINS),
     *(way_on(domain, "undo-process") for domain in DOMAINS),
@@ -183,6 +191,24 @@ CASES = (
         KEEPERS,
         {},
         {"name": "New", "description": "", "price": TWELVE_FIFTY, "active": True},
+    ),
+    Case(
+        "users/dynamicvalue",
+        "change-value",
+        lambda _: a_value(None),
+        {"value": "20", "reason": "A test."},
+        KEEPERS,
+        {"value": "5", "default": True},
+        {"value": "20", "default": False},
+    ),
+    Case(
+        "users/dynamicvalue",
+        "reset-value",
+        lambda _: a_value("20"),
+        {"reason": "A test."},
+        KEEPERS,
+        {"value": "20", "default": False},
+        {"value": "5", "default": True},
     ),
     Case(
         "users/user",

@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
+from django.utils.module_loading import import_string
 
-from runtime.console.figures import Figures, count
-from runtime.console.site import console
+from contracts._base import Figure
+from runtime.calls.routing import _client
+from runtime.console.models import Operator as Somebody
 from runtime.messaging.models import InboxMessage
 from runtime.saga.models import SagaRun
 from tests.operators import Operator
@@ -21,8 +23,11 @@ def figures(reader: Operator) -> dict[str, tuple[str, str]]:
     """Each figure's value and address, by its group and title."""
     page = reader.get("/admin/")
     assert page.status_code == 200
-    groups = [*page.context["groups"], *page.context["machinery"]]
-    return {f"{group.title}: {f.title}": (f.value, f.address) for group in groups for f in group.figures}
+    return {
+        f"{group.title}: {f.title}": (f.value, f.address)
+        for group in page.context["groups"]
+        for f in (*group.figures, *group.machinery)
+    }
 
 
 def counted(reader: Operator, address: str) -> int:
@@ -71,7 +76,7 @@ def test_what_needs_somebody_is_marked(sign_in, trade: Trade) -> None:
 
     page = reader.get("/admin/")
 
-    machinery = {group.title: {f.title: f for f in group.figures} for group in page.context["machinery"]}
+    machinery = {group.title: {f.title: f for f in group.machinery} for group in page.context["groups"]}
     assert machinery["Orders"]["Processes that need attention"].value == "1"
     assert machinery["Orders"]["Processes that need attention"].alarming
     assert not machinery["Payments"]["Processes that need attention"].alarming
@@ -82,17 +87,59 @@ def test_what_needs_somebody_is_marked(sign_in, trade: Trade) -> None:
 
 
 def test_a_domain_that_cannot_answer_leaves_the_page_to_the_others(sign_in, monkeypatch) -> None:
-    broken = Figures()
-    broken.add("orders", lambda: (_ for _ in ()).throw(OperationalError("gone")))
-    broken.add("payments", lambda: [count("Payments", 3, "/admin/payments/payment/")])
-    # The site is a lazy object of Django's: what is set on it by setattr would be deleted afterwards, and not put back.
-    monkeypatch.setitem(vars(console())["_wrapped"].__dict__, "figures", broken)
+    def gone() -> list[Figure]:
+        raise OperationalError("gone")
+
+    def wrong() -> list[Figure]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("apps.orders.admin._figures", gone)
+    monkeypatch.setattr("apps.users.admin._figures", wrong)
 
     page = sign_in("support").get("/admin/")
 
     assert page.status_code == 200
-    assert [(group.title, group.failed) for group in page.context["groups"]] == [("Orders", True), ("Payments", False)]
-    assert "cannot be asked now" in page.content.decode()
+    shown = [
+        (group.title, group.failed, bool(group.figures), bool(group.machinery)) for group in page.context["groups"]
+    ]
+    assert shown == [
+        ("Orders", True, False, False),
+        ("Payments", False, True, True),
+        ("Inventory", False, True, True),
+        ("Users", True, False, False),
+    ]
+    text = page.content.decode()
+    assert text.count("cannot be asked now. The others go on.") == 2
+    # The columns are named, though the first domain could not say what they are.
+    assert '<th scope="col">Dead letters</th>' in text
+
+
+def test_a_domain_that_is_neither_here_nor_anywhere_is_said_to_be_away(sign_in, settings) -> None:
+    reader = sign_in("support")
+    settings.HOSTED_DOMAINS = ("users",)
+    settings.SERVICE_URLS = {"inventory": "http://127.0.0.1:9"}
+    _client.cache_clear()
+    try:
+        groups = reader.get("/admin/").context["groups"]
+    finally:
+        _client.cache_clear()
+
+    assert {group.title: group.failed for group in groups} == {
+        "Orders": True,
+        "Payments": True,
+        "Inventory": True,
+        "Users": False,
+    }
+
+
+def test_whoever_may_not_see_a_domains_records_is_not_shown_its_figures(sign_in, monkeypatch) -> None:
+    may = Somebody.has_perm
+    withheld = "payments.view_any"
+    monkeypatch.setattr(Somebody, "has_perm", lambda self, wanted: wanted != withheld and may(self, wanted))
+
+    page = sign_in("support").get("/admin/")
+
+    assert [group.title for group in page.context["groups"]] == ["Orders", "Inventory", "Users"]
 
 
 def test_one_domain_has_a_page_with_its_own_figures_and_no_others(sign_in, trade: Trade) -> None:
@@ -100,16 +147,16 @@ def test_one_domain_has_a_page_with_its_own_figures_and_no_others(sign_in, trade
     page = sign_in("support").get("/admin/orders/")
 
     assert page.status_code == 200
-    assert [group.title for group in page.context["groups"]] == ["Orders"]
-    assert [group.title for group in page.context["machinery"]] == ["Orders"]
-    assert {f.title: f.value for f in page.context["groups"][0].figures}["Confirmed"] == "1"
+    (group,) = page.context["groups"]
+    assert (group.title, len(group.machinery)) == ("Orders", 4)
+    assert {f.title: f.value for f in group.figures}["Confirmed"] == "1"
 
 
-def test_of_what_is_not_hosted_here_the_first_page_says_where_it_is(sign_in, settings) -> None:
-    reader = sign_in("support")
-    settings.HOSTED_DOMAINS = ("users", "inventory")
+@pytest.mark.parametrize("domain", ["orders", "payments", "inventory", "users"])
+def test_who_asks_by_the_inside_port_gets_the_addresses_of_the_public_one(domain: str, settings) -> None:
+    settings.ROOT_URLCONF = settings.INSIDE_URLCONF
+    found = import_string(settings.SERVICES[domain]).overview()
 
-    groups = {group.title: group.elsewhere for group in reader.get("/admin/").context["groups"]}
-
-    assert groups["Payments"] == "/admin/payments/"
-    assert groups["Inventory"] == ""
+    assert len(found.machinery) == 4
+    figures = (*found.records, *found.machinery)
+    assert {figure.address.split("/")[1:3] == ["admin", domain] for figure in figures} == {True}

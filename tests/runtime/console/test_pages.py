@@ -84,6 +84,7 @@ def test_every_domain_has_its_records_and_runtimes_tables() -> None:
         "inventory/stockmovement",
         "inventory/reservation",
         "users/user",
+        "users/dynamicvalue",
     }
 
 

@@ -55,6 +55,14 @@ def test_addresses_that_are_not_there_are_counted_too(client):
     assert ask(client, 4, "/no/such/thing") == [404, 404, 404, 429]
 
 
+def test_addresses_that_are_not_there_are_not_counted_for_whoever_is_signed_in(client, signed_in):
+    ada = signed_in("customer")
+
+    assert ask(client, 10, "/no/such/thing", headers=ada) == [404] * 10
+    assert "RateLimit" not in client.get("/no/such/thing", headers=ada)
+    assert ask(client, 6, headers=ada) == [200] * 5 + [429]
+
+
 def test_another_address_has_its_own_count(client):
     ask(client, 4)
 
@@ -125,6 +133,22 @@ def test_off_is_off(client, settings):
 
     assert ask(client, 10) == [200] * 10
     assert "RateLimit" not in client.get("/thing")
+
+
+def test_a_limit_is_what_it_is_now(client, go_by):
+    go_by({"limits.anonymous": "1/15m"})
+    assert ask(client, 2) == [200, 429]
+
+    go_by({})
+
+    assert ask(client, 2) == [200, 429]
+
+
+def test_what_the_environment_has_off_is_counted_by_somebody_in_front_whatever_is_changed(client, settings, go_by):
+    settings.RATE_LIMIT_ANONYMOUS = "off"
+    go_by({"limits.anonymous": "1/15m"})
+
+    assert ask(client, 3) == [200] * 3
 
 
 # --- Behind a proxy -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import get_resolver
 from drf_spectacular.validation import validate_schema
 
-from config.openapi import document
+from config.openapi import document, part_of
 from config.plain_addresses import PLAIN
 from config.urls import API
 from runtime.http.views import View
@@ -90,6 +90,11 @@ def test_the_served_documents_are_the_same_and_each_domains_is_its_own(whole):
         assert {address.split("/")[2] for address in paths} == {domain}
 
 
+def test_the_part_of_a_domain_is_what_its_own_addresses_come_to(whole):
+    for domain, resolver in API.items():
+        assert part_of(whole, domain) == document([resolver], whole=False)[0]
+
+
 def test_operations_have_names_of_their_own(whole):
     names = [operation["operationId"] for operation in operations(whole).values()]
 
@@ -164,6 +169,11 @@ def test_the_documentation_asks_nobody_else_for_anything():
     for address in linked:
         assert client.get(address.replace("&amp;", "&")).status_code == 200, address
     assert '"/api/schema"' in client.get("/api/docs?script=").content.decode()
+
+
+def test_the_documentation_is_the_same_whenever_it_is_asked_for():
+    for address in ("/api/docs", "/api/docs?script="):
+        assert Client().get(address).content == Client().get(address).content
 
 
 def test_the_documentations_policy_lets_it_run_and_nothing_else():
