@@ -142,7 +142,7 @@ BY_IMPORT = (
         what="a low capability uses a high one",
         file="runtime/embedded/binaries.py",
         code="from runtime.saga import store",
-        noticed_by=by("runtime-shape"),
+        noticed_by=by("no-cycles", "runtime-shape"),
     ),
     Leak(
         what="two capabilities of one layer know each other",
