@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test proof chaos-money simulate mutants topologies leaks check bench clean distclean
+.PHONY: help setup setup-dev demo up down test proof chaos-money chaos-neighbours chaos-restart simulate mutants topologies leaks check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -14,7 +14,7 @@ MANAGE := $(PYTHON_IN_VENV) manage.py
 IF_STATE := if [ ! -e "$${STATE_DIR:-var}" ]; then echo "Nothing was started here."; else scripts/setup.sh run &&
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Start everything, place real orders, show what happened, stay up (ONCE=1: stop after the table)
 	@$(MANAGE) demo $(if $(filter-out 0,$(ONCE)),--once)
@@ -33,6 +33,13 @@ proof: setup-dev ## The long proofs: nine months of sales, a million products (A
 
 chaos-money: setup-dev ## Faults of the provider, kills, lost commits, sleepers: the money compared from outside (CHAOS_SEED=)
 	@CHAOS=full $(PYTHON_IN_VENV) -m pytest -n 0 -s --timeout 7200 tests/chaos $(ARGS)
+
+chaos-neighbours: setup-dev ## One domain gone, stalled, crashing or talking rubbish: what the others lose by it (ROUNDS=3 SECONDS=30)
+	@NEIGHBOURS=full NEIGHBOURS_ROUNDS="$(ROUNDS)" NEIGHBOURS_SECONDS="$(SECONDS)" \
+		$(PYTHON_IN_VENV) -m pytest -n 0 -s tests/neighbours $(ARGS)
+
+chaos-restart: setup-dev ## Every process started anew under orders: no request may fail (RATE=20 a second)
+	@RESTART_RATE="$(or $(RATE),20)" $(PYTHON_IN_VENV) -m pytest -n 0 -s tests/restarts $(ARGS)
 
 simulate: setup-dev ## A shop in trouble, played from a seed: SEED=123 tells one, SEEDS=5000 FROM=0 plays many
 	@SEED="$(SEED)" SEEDS="$(SEEDS)" FROM="$(FROM)" $(PYTHON_IN_VENV) -m tests.simulation

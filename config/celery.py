@@ -15,11 +15,12 @@ if not apps.ready:
     django.setup()
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_init
+from celery.signals import setup_logging, task_prerun, worker_process_init, worker_ready
 from django.conf import settings
 from django.db import close_old_connections, connections
 
 from runtime.dynconf.watching import watch
+from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
@@ -96,3 +97,9 @@ def _own_connections(**kwargs: Any) -> None:
     """A connection opened before the fork would be shared by two processes."""
     connections.close_all()
     watch()
+
+
+@worker_ready.connect
+def _takes_messages(**kwargs: Any) -> None:
+    """From now on this one does the work, also while another one still ends what it has begun."""
+    say_ready()

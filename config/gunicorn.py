@@ -1,7 +1,6 @@
 """The web server. Addresses come from the command line or PORT; what is measured and decided stands here."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,23 @@ counts = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.ge
 def on_starting(server: Any) -> None:
     """What an earlier run counted is over. Raises BadSetting where others could not find us."""
     _announcement()
-    shutil.rmtree(counts, ignore_errors=True)
-    counts.mkdir(parents=True)
+    # The folder stays: that earlier one may still be answering its last requests.
+    counts.mkdir(parents=True, exist_ok=True)
+    for file in counts.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: Any) -> None:
+    """The first customer finds everything loaded, and whoever started this is told that it serves."""
+    from config.wsgi import answers_ready
     from runtime.dynconf.watching import watch
+    from runtime.embedded.readiness import say_ready
     from runtime.http.configuration import leave_when
 
     leave_when(lambda: not worker.alive)
     watch()
+    if answers_ready():
+        say_ready(of=worker.cfg.workers)
     if announcement := _announcement():
         announcement.keep()
 

@@ -66,13 +66,21 @@ class Shop:
         self._up = subprocess.Popen(
             [sys.executable, "manage.py", "up"], cwd=self.root, env=self.environ, stdout=log, stderr=log
         )
-        wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=150)
+        wait_until(lambda: self.run.get("state") == "ready" or self._up.poll() is not None, limit=180)
         assert self._up.poll() is None, (self.folder / "up.log").read_text()
         self.operator = self.sign_in(OPERATOR)
 
     def stop(self) -> None:
         self._up.send_signal(signal.SIGINT)
         self._up.wait(60)
+
+    def hold_supervisor(self) -> None:
+        """What dies from now on is not started again,"""
+        self._up.send_signal(signal.SIGSTOP)
+
+    def let_supervisor_go(self) -> None:
+        """until now."""
+        self._up.send_signal(signal.SIGCONT)
 
     @property
     def run(self) -> dict[str, Any]:
@@ -99,14 +107,14 @@ class Shop:
     def kill_group(self, name: str) -> None:
         os.killpg(self.pid(name), signal.SIGKILL)
 
-    def await_ready(self) -> None:
+    def await_ready(self, *, limit: float = 30) -> None:
         def ready() -> bool:
             try:
                 return self.send("GET", "/health/ready").status == 200
             except urllib3.exceptions.HTTPError:
                 return False
 
-        wait_until(ready, limit=30)
+        wait_until(ready, limit=limit)
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 

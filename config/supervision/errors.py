@@ -40,6 +40,10 @@ class StartFailed(SupervisorError):
     {words}"""
 
 
+class NotRestarted(SupervisorError):
+    """{name} was not started anew: {why}. What ran before goes on."""
+
+
 class NotReady(SupervisorError):
     """{url} did not answer 200 within {limit:g} s; its last answer was: {answer}. The logs are in {logs}."""
 

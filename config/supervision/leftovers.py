@@ -12,10 +12,15 @@ from runtime.embedded import postgres, valkey
 from runtime.embedded.process import end_processes, is_alive, started_with
 from runtime.embedded.state import MARK, forget_run, last_run
 
-__all__ = ["MARK", "STOP_LIMIT", "clear_leftovers"]
+__all__ = ["MARK", "STOP_LIMIT", "clear_leftovers", "is_server"]
 
 STOP_LIMIT = 10.0
 _SERVERS = ("postgres", "valkey")
+
+
+def is_server(name: str) -> bool:
+    """Whether a process of this name is PostgreSQL or Valkey, which keep data and are not started again."""
+    return name.startswith(_SERVERS)
 
 
 def clear_leftovers(state: Path, say: Callable[[str], None]) -> int:
@@ -27,7 +32,7 @@ def clear_leftovers(state: Path, say: Callable[[str], None]) -> int:
     """
     found = 0
     run = last_run(state)
-    leaders = [process for process in run["processes"] if not process["name"].startswith(_SERVERS)] if run else []
+    leaders = [process for process in run["processes"] if not is_server(process["name"])] if run else []
     alive = {process["pid"]: process["name"] for process in leaders if is_alive(process["pid"], process["started"])}
     for pid, name in alive.items():
         say(f"Ending {name} (process {pid}), which an earlier run left behind.")

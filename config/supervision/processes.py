@@ -18,7 +18,8 @@ from typing import Literal
 from config.supervision.doors import Doors
 from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
-from runtime.embedded.state import RunningProcess
+from runtime.embedded.readiness import READY_FILE, are_ready
+from runtime.embedded.state import RunningProcess, make_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
@@ -133,12 +134,19 @@ class Death:
 
 
 class KeptAlive:
-    """A process that is started again when it dies: at once, and after a growing pause when it keeps dying."""
+    """
+    A process that is started again when it dies: at once, and after a growing pause when it keeps dying.
+
+    For a while there may be another one ``beside`` it: the next one, until it serves, and then the last one, until it
+    has ended.
+    """
 
     def __init__(self, spec: ProcessSpec, *, env: Mapping[str, str], log: Path, fds: Mapping[str, int]) -> None:
         self.spec = spec
         self.log = log
         self.child: Child | None = None
+        self._beside: Child | None = None
+        self._ready_file: Path | None = None
         self._env = env
         self._fds = fds
         self._started = 0.0
@@ -148,12 +156,14 @@ class KeptAlive:
     def start(self) -> None:
         """Raises OSError."""
         self._started = time.monotonic()
-        self.child = Child(
-            [word.format(**self._fds) for word in self.spec.command]
-            if self.spec.door == "group"
-            else self.spec.command,
+        self.child = self._run({})
+
+    def _run(self, more: Mapping[str, str]) -> Child:
+        command = self.spec.command
+        return Child(
+            [word.format(**self._fds) for word in command] if self.spec.door == "group" else command,
             log=self.log,
-            env=self._env,
+            env={**self._env, **more},
             cwd=PROJECT,
             pass_fds=tuple(self._fds.values()),
         )
@@ -188,19 +198,62 @@ class KeptAlive:
         return self.child is None and time.monotonic() >= self._due
 
     def ask_to_stop(self) -> None:
-        if self.child is not None:
-            self.child.send(self.spec.stop_signal)
+        for child in filter(None, (self.child, self._beside)):
+            child.send(self.spec.stop_signal)
 
     def end(self, *, hurry: Callable[[], bool]) -> None:
         """Wait for the end that was asked for, no longer than the process's own limit; then end its whole group."""
-        if self.child is not None:
-            child, self.child = self.child, None
+        for child in filter(None, (self.child, self._beside)):
             child.wait(limit=self.spec.stop_limit, hurry=hurry)
             child.kill()
+        self.child = self._beside = None
 
-    def entry(self) -> RunningProcess | None:
-        """Its line in run.json."""
-        return running_process(self.spec.name, self.spec.domains, self.child)
+    def entries(self) -> list[RunningProcess]:
+        """Its lines in run.json: one, and for a while two."""
+        found = [running_process(self.spec.name, self.spec.domains, each) for each in (self.child, self._beside)]
+        return [entry for entry in found if entry is not None]
+
+    # --- Another one beside it --------------------------------------------------------------------------------------
+
+    def start_beside(self, folder: Path) -> None:
+        """The next one, with the same sockets. It says below the folder that it serves. Raises OSError."""
+        self._ready_file = make_private(folder) / self.spec.name
+        self._ready_file.unlink(missing_ok=True)
+        self._beside = self._run({READY_FILE: str(self._ready_file)})
+
+    @property
+    def has_another(self) -> bool:
+        """Whether there is one beside it."""
+        return self._beside is not None
+
+    def beside_is_ready(self) -> bool:
+        return self._ready_file is not None and not self.beside_has_ended() and are_ready(self._ready_file)
+
+    def beside_has_ended(self) -> bool:
+        return self._beside is None or self._beside.exited()
+
+    def bury_beside(self, *, late: bool, limit: float) -> str:
+        """If the next one died, or is too late and therefore ended: how that was. Empty where it is on its way."""
+        if self._beside is None or not (late or self._beside.exited()):
+            return ""
+        child, self._beside = self._beside, None
+        died = child.exited()
+        code = child.kill()
+        how = _how(child.pid, code) if died else f"(process {child.pid}) was not ready within {limit:g} s"
+        return f"the new one {how}. Its log is {child.log}; the last lines:\n{child.said()}\n"
+
+    def change_places(self) -> None:
+        """The next one is the one from now on, and the one before is asked to stop."""
+        self.child, self._beside = self._beside, self.child
+        self._started, self._quick_deaths = time.monotonic(), 0
+        if self._beside is not None:
+            self._beside.send(self.spec.stop_signal)
+
+    def end_beside(self) -> None:
+        """With all that it started, whatever it was at."""
+        if self._beside is not None:
+            child, self._beside = self._beside, None
+            child.kill()
 
 
 def running_process(name: str, domains: Sequence[str], child: Child | None) -> RunningProcess | None:

@@ -28,6 +28,7 @@ from config.supervision.following import Following
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
 from config.supervision.processes import PROJECT, KeptAlive, Plan, ProcessSpec, Step
+from config.supervision.restarting import Restarting
 from config.supervision.servers import Servers
 from config.supervision.telling import told_to_serve
 from config.topology import Topology, group_name
@@ -77,6 +78,7 @@ class Supervisor:
         self._settings: Environment | None = None
         self._doors = Doors()
         self._kept: list[KeptAlive] = []
+        self._restarting = Restarting(state, doors=self._doors, ready_limit=plan.ready_limit, say=say)
 
     @property
     def url(self) -> str:
@@ -116,6 +118,7 @@ class Supervisor:
         if move := read_move(self.state):
             raise HalfMoved(domain=move.schema, step=move.step, kind=move.kind)
         clear_leftovers(self.state, self._say)
+        self._restarting.forget()
 
     def _open_doors(self) -> None:
         front, webs = self.plan.doors
@@ -184,7 +187,7 @@ class Supervisor:
     # --- While it runs ----------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Start again what dies, until ``stopping`` is set."""
+        """Start again what dies, and anew what is asked for, until ``stopping`` is set."""
         while not self.stopping.wait(WATCH_EVERY):
             if self._told.is_set() or self._following.is_over(self.state):
                 self._told.clear()
@@ -238,7 +241,7 @@ class Supervisor:
         self._await_ready()
 
     def _tend(self) -> None:
-        changed = False
+        changed = self._restarting.tend(self._kept)
         for kept in self._kept:
             if death := kept.bury():
                 changed = True
@@ -271,7 +274,7 @@ class Supervisor:
     def _write_down(self) -> None:
         if self._settings is None:
             return
-        processes = [*self._servers.entries(), *filter(None, (kept.entry() for kept in self._kept))]
+        processes = [*self._servers.entries(), *(entry for kept in self._kept for entry in kept.entries())]
         doors = self._doors
         run: RunFile = {
             "http": self.url,

@@ -6,7 +6,16 @@ answers with typed errors only, and refuses to wait inside an open transaction, 
 """
 
 from runtime.calls.context import Call, Lease, call, current_call
-from runtime.calls.manners import BrokenService, CallInsideTransaction
+from runtime.calls.manners import BrokenService, CallInsideTransaction, CrashedService
 from runtime.calls.routing import resolve
 
-__all__ = ["BrokenService", "Call", "CallInsideTransaction", "Lease", "call", "current_call", "resolve"]
+__all__ = [
+    "BrokenService",
+    "Call",
+    "CallInsideTransaction",
+    "CrashedService",
+    "Lease",
+    "call",
+    "current_call",
+    "resolve",
+]

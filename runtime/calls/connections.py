@@ -6,10 +6,12 @@ No redirect is followed and nothing is tried twice; whoever asks decides what a 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import urllib3
@@ -39,12 +41,15 @@ class Connections:
     One set for a process: a connection that was opened before a fork is the parent's, so a child begins with none.
 
     ``kept``: so many to one address stay open for the next question. ``connect_seconds``: a server that is up accepts
-    at once; one whose packets vanish must not take all the time there is. ``largest``: bytes of an answer. ``options``
-    are urllib3's own.
+    at once; one whose packets vanish must not take all the time there is. ``largest``: bytes of an answer. A connection
+    that was idle for ``idle_seconds`` is not used again: a server closes such ones in time, perhaps while a question
+    is written to one, and nobody can tell then whether it was heard. ``options`` are urllib3's own.
     """
 
-    def __init__(self, *, kept: int, connect_seconds: float, largest: int, **options: Any) -> None:
-        self._connect_seconds, self._largest = connect_seconds, largest
+    def __init__(
+        self, *, kept: int, connect_seconds: float, largest: int, idle_seconds: float = math.inf, **options: Any
+    ) -> None:
+        self._connect_seconds, self._largest, self._idle_seconds = connect_seconds, largest, idle_seconds
         self._options = {"maxsize": kept, **options}
         self._owned: tuple[int, urllib3.PoolManager] = (0, urllib3.PoolManager())
 
@@ -74,6 +79,10 @@ class Connections:
         process, manager = self._owned
         if process != os.getpid():
             manager = urllib3.PoolManager(**self._options)
+            kinds: dict[str, Any] = {
+                name: partial(kind, idle_seconds=self._idle_seconds) for name, kind in _POOLS.items()
+            }
+            manager.pool_classes_by_scheme = kinds
             self._owned = os.getpid(), manager
         return manager
 
@@ -90,6 +99,33 @@ class Connections:
             raise
         answer.release_conn()
         return bytes(body)
+
+
+class _Fresh(urllib3.HTTPConnectionPool):
+    """Closes what was idle for too long before it is used again."""
+
+    def __init__(self, *args: Any, idle_seconds: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._idle_seconds = idle_seconds
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = time.monotonic()
+        super()._put_conn(conn)
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn = super()._get_conn(timeout)
+        if time.monotonic() - getattr(conn, "idle_since", math.inf) >= self._idle_seconds:
+            # It connects anew by itself.
+            conn.close()
+        return conn
+
+
+class _FreshAndSecret(_Fresh, urllib3.HTTPSConnectionPool):
+    """The same over TLS."""
+
+
+_POOLS: Mapping[str, type[_Fresh]] = {"http": _Fresh, "https": _FreshAndSecret}
 
 
 def _next_piece(answer: urllib3.BaseHTTPResponse, *, until: float) -> bytes:

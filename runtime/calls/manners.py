@@ -27,7 +27,7 @@ class BrokenService(RuntimeError):
 
 
 class CrashedService(BrokenService):
-    """The callee says so itself: it was asked rightly, and failed."""
+    """The callee was asked rightly, and failed. It may have run, and may be itself again in a moment."""
 
 
 class Client:
@@ -106,11 +106,11 @@ def _plain(domain: str, method: str, error: ContractError) -> dict[str, Any]:
     try:
         plain: dict[str, Any] = to_plain(error.data, dict[str, Any])
     except Exception as reason:
-        raise BrokenService(f"{domain}.{method} failed: the facts of {error.code} cannot travel: {reason}") from error
+        raise CrashedService(f"{domain}.{method} failed: the facts of {error.code} cannot travel: {reason}") from error
     return plain
 
 
 def _translate(domain: str, method: str, error: Exception) -> Never:
     if isinstance(error, DatabaseError) and is_outage(error):
         raise Unavailable(f"{domain} cannot reach its database") from error
-    raise BrokenService(f"{domain}.{method} failed: {type(error).__name__}: {error}") from error
+    raise CrashedService(f"{domain}.{method} failed: {type(error).__name__}: {error}") from error

@@ -12,6 +12,9 @@ from runtime.calls.manners import LARGEST_ANSWER
 
 __all__ = ["POOL", "Pool", "unavailable"]
 
+_IDLE_SECONDS = 1.5
+"""A web server that is stopped keeps its connections for two seconds more (gunicorn's STOP_KEEPALIVE_LINGER)."""
+
 _NEVER_SENT = (NewConnectionError, ConnectTimeoutError, EmptyPoolError, ClosedPoolError)
 
 
@@ -19,7 +22,9 @@ class Pool:
     """As many connections to one address are kept as threads may ask at once."""
 
     def __init__(self) -> None:
-        self._connections = Connections(kept=32, connect_seconds=2.0, largest=LARGEST_ANSWER)
+        self._connections = Connections(
+            kept=32, connect_seconds=2.0, largest=LARGEST_ANSWER, idle_seconds=_IDLE_SECONDS
+        )
 
     def post(self, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """Raises Unavailable, with ``may_have_run`` false where nothing was sent, and AnswerTooLarge."""

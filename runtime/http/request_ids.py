@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 
 from contracts._base import new_id
 from runtime.identity.authentication import caller_of
-from runtime.telemetry.metrics import count_request
+from runtime.telemetry.metrics import answering, count_request
 from runtime.telemetry.tracing import continue_or_start, working_on
 
 __all__ = ["RequestIdMiddleware"]
@@ -37,7 +37,7 @@ class RequestIdMiddleware:
         request_id = given if _SANE.fullmatch(given) else str(new_id())
         trace = continue_or_start(request.headers.get("traceparent"))
         started = time.perf_counter()
-        with working_on(trace=trace, request_id=request_id):
+        with answering(), working_on(trace=trace, request_id=request_id):
             response = self._get_response(request)
             seconds = time.perf_counter() - started
             _write_line(request, response, milliseconds=seconds * 1000)

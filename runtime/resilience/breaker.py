@@ -99,8 +99,12 @@ class Breaker:
             wait = _PROBE_SECONDS if state is State.HALF_OPEN else self._left_alone()
         raise BreakerOpen(self._name, retry_after=round(wait, 3))
 
-    def leave(self, turn: int, verdict: Verdict) -> None:
-        """What was begun before the last change of state says nothing of now, and is passed over."""
+    def leave(self, turn: int, verdict: Verdict, *, waited: float = 0.0) -> None:
+        """
+        What was begun before the last change of state says nothing of now, and is passed over.
+
+        ``waited``: so many seconds. A process that asks one thing at a time would take long to see many failures.
+        """
         if verdict is Verdict.WELL and self._state is State.CLOSED and not self._failures:
             return
         with self._lock:
@@ -111,7 +115,7 @@ class Breaker:
             if verdict is Verdict.WELL:
                 self._well()
             elif verdict is Verdict.ILL:
-                self._ill()
+                self._ill(waited)
 
     def _well(self) -> None:
         self._failures.clear()
@@ -120,12 +124,13 @@ class Breaker:
         else:
             self._become(State.CLOSED)
 
-    def _ill(self) -> None:
+    def _ill(self, waited: float) -> None:
         policy, now = self._policy(), self._clock()
         self._failures.append(now)
         while self._failures[0] < now - policy.window_seconds:
             self._failures.popleft()
-        if self._state is State.HALF_OPEN or len(self._failures) >= policy.failures:
+        enough = len(self._failures) >= policy.failures or waited >= policy.window_seconds
+        if self._state is State.HALF_OPEN or enough:
             self._become(State.OPEN)
         else:
             self._tell(self.standing)

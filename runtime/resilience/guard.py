@@ -104,5 +104,5 @@ class Guard:
                 verdict = Verdict.UNSAID
             raise
         finally:
-            self._breaker.leave(turn, verdict)
+            self._breaker.leave(turn, verdict, waited=self._clock() - began)
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 
 from contracts._base import Rejected, Superseded, Unavailable
-from runtime.calls import Lease, call
+from runtime.calls import CrashedService, Lease, call
 from runtime.codec import to_plain
 from runtime.databases.transactions import is_outage
 from runtime.saga import store
@@ -27,6 +27,12 @@ LONGEST_WAIT = 15.0
 """Seconds between two tries, at the most: after an outage everything is looked at again within this time."""
 
 _FIRST_WAIT = 0.5
+
+CRASH_PATIENCE = 120.0
+"""Seconds that a domain which crashes is asked again. A release that is taken back is over by then; a bug is not."""
+
+_CRASHED_SINCE = "crashed_since"
+"""In a run's data: when the domain that its step asks first crashed."""
 
 _FEWEST_TRIES = 5
 """Before a person has to look: after a night without power, one try says nothing."""
@@ -75,6 +81,8 @@ def _advance_one(saga: type[Saga], run: Run) -> bool:
         raise LeaseLost(f"{run.definition} of {run.subject} is held by somebody else, as {step.name} says") from error
     except Unavailable as error:
         return _retry_later(saga, run, step, action, str(error))
+    except CrashedService as error:
+        return _crashed(saga, run, step, action, error)
     except Exception as error:
         if isinstance(error, DatabaseError) and is_outage(error):
             return _retry_later(saga, run, step, action, type(error).__name__)
@@ -123,6 +131,7 @@ def _do_local(saga: type[Saga], run: Run, step: Step) -> Outcome:
 
 def _step_done(run: Run, step: Step) -> None:
     run.note(step.name, "do", "succeeded")
+    run.data.pop(_CRASHED_SINCE, None)
     run.come_to(run.step + 1)
 
 
@@ -143,6 +152,7 @@ def _turn_back(saga: type[Saga], run: Run, refusal: Rejected) -> bool:
     facts = to_plain(refusal.data, dict[str, Any])
     run.refusal = {"code": refusal.code, "detail": refusal.detail, "data": facts}
     run.state = SagaRun.COMPENSATING
+    run.data.pop(_CRASHED_SINCE, None)
     run.come_to(saga.furthest(step=run.step, data=run.data))
     if not any(step.undo for step in saga.steps[: run.step + 1]):
         return False
@@ -158,6 +168,7 @@ def _backward(saga: type[Saga], run: Run, step: Step) -> bool:
     crashpoint("saga.after_undo_before_record")
     if outcome is not None:
         return _wait_for(saga, run, step, "undo", outcome)
+    run.data.pop(_CRASHED_SINCE, None)
     if step.undo:
         run.note(step.name, "undo", "succeeded")
     if run.step > 0:
@@ -199,15 +210,28 @@ def _retry_later(saga: type[Saga], run: Run, step: Step, action: str, detail: st
     return _park(saga, run, step, wait=_backoff(run))
 
 
-def _park(saga: type[Saga], run: Run, step: Step, *, wait: float) -> bool:
+def _crashed(saga: type[Saga], run: Run, step: Step, action: str, error: CrashedService) -> bool:
+    """It may have run, as whatever is out of reach may have; but it is no outage that may last an hour."""
+    log.warning("%s of %s: %s", run.definition, run.subject, error)
+    run.note(step.name, action, "failed", str(error)[:200])
+    run.error = str(error)[:2000]
+    run.data.setdefault(_CRASHED_SINCE, run.now().isoformat())
+    return _park(saga, run, step, wait=_backoff(run), crashed=True)
+
+
+def _park(saga: type[Saga], run: Run, step: Step, *, wait: float, crashed: bool = False) -> bool:
     """Until it is due again; or until a person has looked, where it has been tried for too long."""
     patience = settings.SAGA_PATIENCE if saga.patience is None else saga.patience
-    if run.attempts < _FEWEST_TRIES or run.now() - run.step_at < timedelta(seconds=patience):
+    began = run.step_at
+    if crashed:
+        patience, began = min(patience, CRASH_PATIENCE), datetime.fromisoformat(run.data[_CRASHED_SINCE])
+    if run.attempts < _FEWEST_TRIES or run.now() - began < timedelta(seconds=patience):
         store.save(run, using=saga.domain, wait=wait)
         return True
     log.error("%s of %s needs attention: %s does not end", run.definition, run.subject, step.name)
     run.error = f"{step.name} was tried for {patience:.0f} s and did not end: {run.error or 'not known how it ended'}"
     run.state = SagaRun.NEEDS_ATTENTION
+    run.data.pop(_CRASHED_SINCE, None)
     store.save(run, using=saga.domain)
     return True
 

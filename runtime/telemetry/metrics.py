@@ -7,15 +7,17 @@ Names follow the OpenTelemetry semantic conventions as Prometheus writes them.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-__all__ = ["count_call", "count_request", "counted", "metrics"]
+__all__ = ["answering", "count_call", "count_request", "counted", "metrics"]
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -25,6 +27,12 @@ _REQUESTS = Histogram(
     ["method", "route", "status"],
     buckets=_BUCKETS,
 )
+# "liveall": a series for each process that lives, as each has threads of its own.
+_ACTIVE = Gauge(
+    "http_server_active_requests",
+    "Requests that this process is answering now. As many as WEB_THREADS: the next one waits.",
+    multiprocess_mode="liveall",
+)
 _CALLS = Histogram(
     "mitosis_call_duration_seconds",
     "How long calls of a domain's contract took, by callee, method, way (local or remote) and result.",
@@ -33,6 +41,16 @@ _CALLS = Histogram(
 )
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A request is being answered."""
+    _ACTIVE.inc()
+    try:
+        yield
+    finally:
+        _ACTIVE.dec()
 
 
 def count_request(*, method: str, route: str, status: int, seconds: float) -> None:

@@ -17,6 +17,7 @@ from runtime.saga import attention, store
 from runtime.saga.engine import advance
 from runtime.saga.models import SagaRun
 from tests.payments.provider import Provider
+from tests.together import shift_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -125,10 +126,12 @@ def test_while_payments_are_away_the_parcel_waits(shop, monkeypatch):
 def test_an_operator_can_undo_a_shipment_whose_money_nobody_can_tell_of(shop, provider):
     shop.product()
     order = shop.place().order
-    provider.misbehave["capture"] = [ZeroDivisionError("the provider's answer made no sense")]
+    provider.misbehave["capture"] = [ZeroDivisionError("the provider's answer made no sense")] * 6
     shop.ship(order.id)
+    assert [go_on() for _ in range(4)] == ["running"] * 4
+    shift_clock("orders", "121 seconds")
+    assert go_on() == "needs_attention"
     run = ship_runs().get()
-    assert run.state == "needs_attention"
 
     attention.compensate(run.id, None, using="orders")
 

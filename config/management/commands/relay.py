@@ -16,6 +16,7 @@ from config.celery import app
 from runtime import timers
 from runtime.calls import fence
 from runtime.dynconf.watching import watch
+from runtime.embedded.readiness import say_ready
 from runtime.idempotency.store import prune
 from runtime.messaging import broker, inbox, pruning
 from runtime.messaging.letterbox import fetch_dead
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         watch()
+        say_ready()
         timers.run([timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)], stop=stop)
 
 

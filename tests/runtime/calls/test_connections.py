@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
+from runtime.calls.connections import Connections
 from tests.runtime.calls.neighbours import answer, saying
 from tests.together import wait_until
 
@@ -26,6 +28,24 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used_again(neighbour):
         wait_until(lambda: there.closed == number)  # noqa: B023 - called in this turn
 
     assert there.connections == [1, 2, 3]
+
+
+def test_one_that_was_idle_for_long_is_not_used_again_though_the_other_side_still_keeps_it(neighbour):
+    there, _ = neighbour(saying(answer(b"1"), stays=True))
+    connections = Connections(kept=4, connect_seconds=2.0, largest=100, idle_seconds=2.0)
+
+    def ask() -> bytes:
+        return connections.ask("POST", there.url, body=b"{}", headers={}, seconds=5.0).body
+
+    try:
+        assert (ask(), ask()) == (b"1", b"1")
+        last = time.monotonic()
+        wait_until(lambda: time.monotonic() - last > 2.0)
+        assert (ask(), ask()) == (b"1", b"1")
+    finally:
+        connections.close()
+
+    assert there.connections == [1, 1, 2, 2]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

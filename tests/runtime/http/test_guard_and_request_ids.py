@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.http import HttpResponse
 from django.urls import path
+from prometheus_client import REGISTRY
 from rest_framework.response import Response
 
 from runtime.http.views import View
@@ -35,6 +36,26 @@ def client(serve):
         path("kept", lambda request: kept),
         path("health", Thing.as_view()),
     )
+
+
+def active() -> float:
+    return REGISTRY.get_sample_value("http_server_active_requests") or 0.0
+
+
+def test_requests_that_are_under_way_are_counted_and_not_when_they_are_over_however_they_end(serve):
+    before, seen = active(), []
+
+    def look(request, *, fails=False):
+        seen.append(active())
+        if fails:
+            raise ZeroDivisionError
+        return HttpResponse()
+
+    client = serve(path("well", look), path("badly", look, {"fails": True}))
+    client.raise_request_exception = False
+    answers = [client.get("/well").status_code, client.get("/badly").status_code]
+
+    assert (answers, seen, active()) == ([200, 500], [before + 1, before + 1], before)
 
 
 # --- Ids ------------------------------------------------------------------------------------------------------------

@@ -239,3 +239,13 @@ def test_a_place_is_held_through_all_tries_and_given_back_after_them():
     there.deeds = ["answer"]
 
     assert there.ask() == "answer"
+
+
+@pytest.mark.parametrize(("takes", "state"), [(1.9, State.CLOSED), (2.0, State.OPEN)])
+def test_one_that_waited_as_long_as_the_window_for_nothing_has_shown_enough(takes, state):
+    there = Asked(away(), takes=takes, failures=5, window_seconds=2.0)
+
+    with pytest.raises(Unavailable):
+        there.ask(keyed=False)
+
+    assert there.guard.standing.state is state

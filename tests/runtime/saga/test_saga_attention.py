@@ -12,6 +12,7 @@ from django.db import connections
 from contracts._base import Unavailable, new_id
 from runtime.audit.models import AuditEntry
 from runtime.audit.store import Decision
+from runtime.calls import CrashedService
 from runtime.saga import attention, store, sweeper
 from runtime.saga.attention import NothingToUndo, NotStuck
 from runtime.saga.checks import no_run_is_orphaned
@@ -74,6 +75,38 @@ def test_a_step_beyond_the_pivot_that_does_not_end_is_tried_for_an_hour_and_then
     assert row.error is not None
     assert row.error.startswith("send was tried for 3600 s and did not end: ")
     assert (row.step, row.lease_until, desk.written()) == (3, None, [])
+
+
+def test_a_domain_that_crashes_is_asked_again_for_two_minutes_whatever_was_before_and_then_a_person_has_to_look(desk):
+    crash = CrashedService("payments.charge failed: 500 internal_error")
+    desk.plan["send.do"] = [*[Unavailable("away")] * 5, crash, Unavailable("away"), crash, crash, crash]
+    run = desk.go(desk.begin())
+    shift_clock("orders", "1000 seconds")
+    for _ in range(6):
+        assert desk.go_on(run).state == "running"
+    shift_clock("orders", "1119 seconds")
+    assert desk.go_on(run).state == "running"
+    shift_clock("orders", "1121 seconds")
+
+    assert desk.go_on(run).state == "needs_attention"
+
+    row = desk.row(run)
+    assert row.error == "send was tried for 120 s and did not end: payments.charge failed: 500 internal_error"
+    attention.retry(run.id, None, using="orders")
+    assert resume(desk, run).state == "running"
+
+
+def test_a_domain_that_is_itself_again_after_a_crash_is_asked_under_the_same_key_and_all_ends_well(desk):
+    desk.plan["pay.do"] = [CrashedService("payments.charge failed")] * 3
+    run = desk.go(desk.begin())
+    for _ in range(2):
+        assert desk.go_on(run).state == "running"
+
+    assert desk.go_on(run).state == "completed"
+
+    assert desk.done(run).count("pay.do") == 1
+    assert ("pay", "do", "failed", 3) in desk.log(run)
+    assert "crashed_since" not in desk.row(run).data
 
 
 def test_after_a_night_without_power_one_try_says_nothing(desk):
