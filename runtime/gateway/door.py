@@ -142,13 +142,14 @@ def _token(tokens: Tokens, keys: Iterable[str]) -> Iterator[str]:
     yield f"http-request set-var(txn.token) req.fhdr(authorization),word(2,' ') if {one} {bearer}"
     yield "http-request set-var(txn.kid) var(txn.token),jwt_header_query('$.kid')"
     for kid in sorted(keys):
-        named = f"{{ var(txn.kid) -m str {kid} }} {{ var(txn.token),jwt_header_query('$.alg') -m str RS256 }}"
+        # One key id in 64 begins with a dash.
+        named = f"{{ var(txn.kid) -m str -- {kid} }} {{ var(txn.token),jwt_header_query('$.alg') -m str RS256 }}"
         signed = f"{{ var(txn.token),jwt_verify(RS256,keys/{kid}.pem) eq 1 }}"
         yield f"http-request set-var(txn.signed) bool(true) if {named} {signed}"
     for variable, claim, change in (("fresh", "exp", "add"), ("early", "iat", "sub")):
         number = f"jwt_payload_query('$.{claim}','int'),{change}({tokens.leeway}),sub(txn.now)"
         yield f"http-request set-var(txn.{variable}) var(txn.token),{number}"
-    says = {"iss": f"-m str {tokens.issuer}", "aud": f"-m str {tokens.audience}", "token_type": "-m str access"}
+    says = {"iss": f"-m str -- {tokens.issuer}", "aud": f"-m str -- {tokens.audience}", "token_type": "-m str access"}
     says |= {"jti": "-m found", "sub": f"-m reg ^{_UUID}$"}
     claims = " ".join(f"{{ var(txn.token),jwt_payload_query('$.{name}') {how} }}" for name, how in says.items())
     good = f"{{ var(txn.signed) -m bool }} {{ var(txn.fresh) -m int gt 0 }} {{ var(txn.early) -m int le 0 }} {claims}"

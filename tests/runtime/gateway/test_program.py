@@ -43,6 +43,12 @@ def test_haproxy_accepts_what_is_rendered_with_everything_and_with_nothing(keys,
     program.check(site_of(tmp_path, GROUPS, {}, bind="*:8000"))
 
 
+def test_a_key_whose_id_begins_with_a_dash_is_a_key_as_any_other(keys, tmp_path):
+    """One in 64 does: it is a hash in base64url."""
+    (pem,) = keys.values()
+    program.check(site_of(tmp_path, GROUPS, {"-9QYk58baOP": pem, "--": pem}))
+
+
 def test_what_haproxy_refuses_is_said_in_its_words(keys, tmp_path):
     with pytest.raises(ConfigurationRefused, match="there-is-no-such-host"):
         program.check(site_of(tmp_path, GROUPS, keys, bind="there-is-no-such-host.invalid:80"))
@@ -156,7 +162,7 @@ def test_the_command_prints_checks_and_writes(tmp_path):
     assert say("--check") == "HAProxy accepts the configuration.\n"
     assert not (tmp_path / "gateway").exists()
     assert say("--check", "--write") == f"{tmp_path / 'gateway' / 'haproxy.cfg'}\n"
-    assert Path(tmp_path / "gateway" / "maps" / "domains.map").read_text().count("\n") == 13
+    assert Path(tmp_path / "gateway" / "maps" / "domains.map").read_text().count("\n") == 17
 
 
 @pytest.mark.parametrize(
