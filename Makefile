@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test proof chaos-money chaos-neighbours chaos-restart simulate mutants topologies leaks check bench clean distclean
+.PHONY: help setup setup-dev demo up down test test-apart proof chaos-money chaos-neighbours chaos-restart simulate mutants topologies leaks check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -28,6 +28,9 @@ down: ## Stop what runs, also what a crashed run left behind
 test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 2 $(ARGS)
 
+test-apart: setup-dev ## The tests of whole split shops under faults, restarts and moves, which take most of an hour
+	@$(PYTHON_IN_VENV) -m pytest -n 2 -m apart $(ARGS)
+
 proof: setup-dev ## The long proofs: nine months of sales, a million products (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs $(ARGS)
 
@@ -36,10 +39,10 @@ chaos-money: setup-dev ## Faults of the provider, kills, lost commits, sleepers:
 
 chaos-neighbours: setup-dev ## One domain gone, stalled, crashing or talking rubbish: what the others lose by it (ROUNDS=3 SECONDS=30)
 	@NEIGHBOURS=full NEIGHBOURS_ROUNDS="$(ROUNDS)" NEIGHBOURS_SECONDS="$(SECONDS)" \
-		$(PYTHON_IN_VENV) -m pytest -n 0 -s tests/neighbours $(ARGS)
+		$(PYTHON_IN_VENV) -m pytest -n 0 -s -m apart tests/neighbours $(ARGS)
 
 chaos-restart: setup-dev ## Every process started anew under orders: no request may fail (RATE=20 a second)
-	@RESTART_RATE="$(or $(RATE),20)" $(PYTHON_IN_VENV) -m pytest -n 0 -s tests/restarts $(ARGS)
+	@RESTART_RATE="$(or $(RATE),20)" $(PYTHON_IN_VENV) -m pytest -n 0 -s -m apart tests/restarts $(ARGS)
 
 simulate: setup-dev ## A shop in trouble, played from a seed: SEED=123 tells one, SEEDS=5000 FROM=0 plays many
 	@SEED="$(SEED)" SEEDS="$(SEEDS)" FROM="$(FROM)" $(PYTHON_IN_VENV) -m tests.simulation

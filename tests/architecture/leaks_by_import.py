@@ -31,8 +31,8 @@ BY_IMPORT = (
     Leak(
         what="a contract imports another contract",
         file="contracts/payments.py",
-        instead_of="from contracts._base import Event, Listener, Money, Ref, Rejected",
-        code="from contracts._base import Event, Listener, Money, Ref, Rejected\n"
+        instead_of="from contracts._base import Event, Listener, Money, Overseen, Ref, Rejected",
+        code="from contracts._base import Event, Listener, Money, Overseen, Ref, Rejected\n"
         "from contracts.orders import OrderLine",
         noticed_by=by("contracts-are-strangers"),
     ),
@@ -142,7 +142,8 @@ BY_IMPORT = (
         what="a low capability uses a high one",
         file="runtime/embedded/binaries.py",
         code="from runtime.saga import store",
-        noticed_by=by("runtime-shape"),
+        # Saga's calls look for keys, whose last good ones are kept as the embedded servers' state is: a circle as well.
+        noticed_by=by("runtime-shape", "no-cycles"),
     ),
     Leak(
         what="two capabilities of one layer know each other",

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.shop import OPERATOR, PASSWORD
 
@@ -25,6 +25,8 @@ FLAGS = (
     "--disable-sync",
 )
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+# A page that is awaited may come from a machine that does other things as well. Milliseconds.
+expect.set_options(timeout=20_000)
 NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1440, "height": 900}
 

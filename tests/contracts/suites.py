@@ -58,13 +58,14 @@ def _users(ada: UUID, bob: UUID, asked: Asked) -> None:
     for user_id, shown in ((ada, version), (ada, f"{version}x"), (bob, version), (NOBODY, version)):
         asked.ask("session", user_id=user_id, version=shown)
     asked.ask("unheard", source="orders", event_ids=(uuid4(), uuid4()))
+    asked.ask("overview")
 
 
 USERS = [
     *("User", "User", "User", "user_inactive", "user_unknown", "user_unknown"),
     *("Session", "invalid_credentials", "invalid_credentials", "invalid_credentials"),
     *("User", "session_ended", "session_ended", "session_ended"),
-    "Unheard",
+    *("Unheard", "Overview"),
 ]
 
 
@@ -112,6 +113,7 @@ def _inventory(asked: Asked) -> None:
     asked.ask("audit", after=None, limit=2)
     asked.ask("audit", after="B", limit=2)
     asked.ask("unheard", source="orders", event_ids=(uuid4(),))
+    asked.ask("overview")
 
 
 INVENTORY = [
@@ -120,7 +122,7 @@ INVENTORY = [
     *("NoneType", "NoneType", "reservation_closed", "NoneType", "reservation_closed"),
     *("held", "superseded"),
     *("4 of them", "0 of them", "2 of them, and more", "1 of them, the last"),
-    "Unheard",
+    *("Unheard", "Overview"),
 ]
 
 
@@ -190,6 +192,7 @@ def _looked_at(asked: Asked, order_id: UUID) -> None:
     page = asked.ask("provider_entries", after=None, limit=100)
     asked.ask("provider_entries", after=page.next, limit=100)
     asked.ask("unheard", source="users", event_ids=(uuid4(),))
+    asked.ask("overview")
 
 
 PAYMENTS = [
@@ -202,7 +205,7 @@ PAYMENTS = [
     *("voided", "superseded"),
     *("6 of them", "0 of them", "5 of them, and more", "4 of them, the last"),
     *("4 of them, and more", "4 of them, the last"),
-    "Unheard",
+    *("Unheard", "Overview"),
 ]
 
 
@@ -224,10 +227,11 @@ def _orders(made: list[UUID], asked: Asked) -> None:
     page = asked.ask("audit", after=None, limit=2)
     asked.ask("audit", after=page.next, limit=2)
     asked.ask("unheard", source="payments", event_ids=(uuid4(),))
+    asked.ask("overview")
 
 
 ORDERS = [
     *("confirmed", "cancelled", "cancelled", "order_unknown"),
     *("2 of them, and more", "1 of them, the last"),
-    "Unheard",
+    *("Unheard", "Overview"),
 ]

@@ -52,6 +52,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize(("domain", "fault"), FAULTS, ids=[f"{domain} {fault}" for domain, fault in FAULTS])
 def test_what_does_not_need_it_goes_on_and_orders_end_as_they_should(
     town: Town, visitors: Visitors, domain: str, fault: str

@@ -33,6 +33,7 @@ def workers_of_gateway(town: Shop) -> set[int]:
     return set(group_members(master)) - {master}
 
 
+@pytest.mark.apart
 @pytest.mark.xdist_group("restarts")
 @pytest.mark.timeout(900)
 def test_no_request_fails_while_every_process_is_started_anew(town: Shop) -> None:

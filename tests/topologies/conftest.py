@@ -21,7 +21,8 @@ MONOLITH = ",".join(DOMAINS)
 
 EVERY = [
     pytest.param(MONOLITH, marks=pytest.mark.xdist_group("shop"), id="monolith"),
-    *(pytest.param(name, marks=pytest.mark.xdist_group(name), id=name) for name in PARTITIONS),
+    pytest.param(PARTITIONS[0], marks=pytest.mark.xdist_group(PARTITIONS[0]), id=PARTITIONS[0]),
+    pytest.param(PARTITIONS[1], marks=[pytest.mark.xdist_group(PARTITIONS[1]), pytest.mark.apart], id=PARTITIONS[1]),
 ]
 """``parametrize("partition", EVERY, indirect=True)``: the same test on the shop in one process, and in several."""
 

@@ -107,7 +107,7 @@ def test_the_first_page_has_the_figures_of_all_domains(visit: Visit, order: Any)
     counted = int(confirmed.locator(".console-value").inner_text().replace(",", ""))
     confirmed.click()
     expect(visit.page.locator("#result_list tbody tr").first).to_contain_text("confirmed")
-    expect(visit.page.locator("body")).to_contain_text(re.compile(rf"\b{counted} orders?\b"))
+    expect(visit.page.locator("body")).to_contain_text(re.compile(rf"\b{counted}\s+orders?\b"))
 
 
 def test_what_one_process_leaves_to_be_said_the_next_one_says(visit: Visit) -> None:

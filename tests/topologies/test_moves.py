@@ -52,6 +52,7 @@ def test_each_domain_goes_and_comes_back_with_all_its_rows(domain: str, moving: 
     assert list(moving.state.glob("topology.json")) == []
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_it_is_finished_or_taken_back_and_can_be_done_again(point: str, moving: Moving) -> None:
     before = moving.data(moving.source)
@@ -79,6 +80,7 @@ def test_killed_at_any_point_it_is_finished_or_taken_back_and_can_be_done_again(
     assert read_move(moving.state) is None
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("step", STEPS[:SWITCH])
 def test_an_error_after_any_step_before_the_switch_is_taken_back_at_once(step: str, moving: Moving) -> None:
     before = moving.data(moving.source)

@@ -14,7 +14,7 @@ from runtime.embedded.placement import discard
 from runtime.embedded.postgres import Postgres
 from tests.shop import Shop, running
 
-pytestmark = [pytest.mark.xdist_group("moving"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.apart, pytest.mark.xdist_group("moving"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

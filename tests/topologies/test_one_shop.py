@@ -54,4 +54,5 @@ def test_the_monolith_ends_every_scene_and_comes_to_rest(monolith: str) -> None:
 def test_a_shop_in_several_processes_is_the_same_shop(topology: str, monolith: str) -> None:
     played = played_on(standing(Topology.parse(topology)))
 
-    assert difference(monolith, played.text, names=("the monolith", topology)) == ""
+    if found := difference(monolith, played.text, names=("the monolith", topology)):
+        pytest.fail(found, pytrace=False)

@@ -23,7 +23,7 @@ SELECT subject, sequence, source, event_type, handled_at IS NOT NULL, parked_at 
 FROM messaging_inboxmessage ORDER BY subject, sequence
 """
 _UNFINISHED = "SELECT count(*) FROM saga_sagarun WHERE state IN ('running', 'compensating')"
-_TOLD = "SELECT event_id FROM messaging_outboxmessage WHERE event_type = ANY(%s)"
+_TOLD = "SELECT event_id FROM messaging_outboxmessage WHERE event_type = ANY(%s) AND wanted"
 _HEARD = "SELECT event_id FROM messaging_inboxmessage WHERE handled_at IS NOT NULL OR parked_at IS NOT NULL"
 
 

@@ -20,7 +20,7 @@ from config.moves.planning import absorption
 from config.moves.showing import Screen, address, closing_words, comparison
 from runtime.databases.management.commands.migrate import append_only_tables
 from runtime.extraction.comparing import NotEqual
-from runtime.extraction.journal import Move
+from runtime.extraction.journal import Move, read_move
 
 
 class MovingCommand(BaseCommand):
@@ -60,7 +60,7 @@ class MovingCommand(BaseCommand):
             self.stderr.write(self.style.ERROR(str(error)))
             sys.exit(1)
         except KeyboardInterrupt:
-            self.stderr.write(self.style.ERROR("Told to stop: what was begun has been taken back."))
+            self.stderr.write(self.style.ERROR(_told_to_stop()))
             sys.exit(130)
         if outcome is not None:
             self._report(outcome)
@@ -95,6 +95,13 @@ class Command(MovingCommand):
 
     def plan(self, settings: Environment, options: dict[str, Any]) -> Move:
         return absorption(settings, domain=options["domain"])
+
+
+def _told_to_stop() -> str:
+    move = read_move(ENVIRONMENT.state_dir)
+    if move is None:
+        return "Told to stop: nothing of it is left."
+    return f"Told to stop after {move.schema} was {move.step}: run `manage.py {move.kind} {move.schema} --take-up`."
 
 
 @contextmanager

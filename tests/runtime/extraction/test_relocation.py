@@ -78,6 +78,10 @@ def test_on_the_same_server_roles_still_log_in_and_find_what_was_left_closed(
 
     for role in (schema, f"{schema}_owner"):
         assert "permission denied for schema" in str(source.refusal("SELECT * FROM {schema}.book", role=role))
+        # Who owned it cannot give it back to himself either.
+        assert "permission denied for schema" in str(
+            source.refusal("GRANT USAGE ON SCHEMA {schema} TO {schema}", role=role)
+        )
     assert neighbour.rows(ADD, role=schema) == [(301,)]
 
 
