@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -45,9 +46,10 @@ class Guard:
         self._policy, self._judge = policy, judge
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._bulkhead = Bulkhead(
-            name=name, places=policy().places, wait=policy().place_wait_seconds, worth=self._answers_of_late
+            name=name, places=policy().places, wait=policy().place_wait_seconds, worth=self._moves
         )
-        self._answered_at = -math.inf
+        self._asking: set[int] = set()
+        self._moved_at = -math.inf
         self._budget = RetryBudget(policy)
         self._breaker = Breaker(name=name, policy=policy, clock=clock, tell=tell)
 
@@ -65,11 +67,20 @@ class Guard:
         rules = self._policy().of(method)
         self._budget.called()
         with self._bulkhead:
-            return self._tries(rules, once, rules.tries if keyed or rules.reads else 1, left)
+            if not self._asking:
+                self._moved_at = self._clock()
+            self._asking.add(threading.get_ident())
+            try:
+                return self._tries(rules, once, rules.tries if keyed or rules.reads else 1, left)
+            finally:
+                self._asking.discard(threading.get_ident())
 
-    def _answers_of_late(self) -> bool:
-        """Whether somebody was answered within the wait for a place: then there is a rush, and else a stall."""
-        return self._clock() - self._answered_at <= self._policy().place_wait_seconds
+    def _moves(self) -> bool:
+        """
+        Whether somebody was answered within the wait for a place, or the first of those who ask began within it: then
+        there is a rush, and else a stall.
+        """
+        return self._clock() - self._moved_at <= self._policy().place_wait_seconds
 
     def _tries[R](self, rules: MethodPolicy, once: Once[R], most: int, left: Left) -> R:
         earlier: Unavailable | None = None
@@ -113,6 +124,6 @@ class Guard:
             raise
         finally:
             if verdict is Verdict.WELL:
-                self._answered_at = self._clock()
+                self._moved_at = self._clock()
             self._breaker.leave(turn, verdict, waited=self._clock() - began)
         return answer

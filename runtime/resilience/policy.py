@@ -50,10 +50,10 @@ class CalleePolicy:
     How one neighbour is asked.
 
     ``places``: so many callers at a time; one more waits ``place_wait_seconds`` for a place, if the neighbour has
-    answered somebody within that time. ``retry_percent``: so many tries again for each hundred calls, of which
-    ``saved_retries`` at most are kept for later. ``failures`` in a row within ``window_seconds``, or one that took as
-    long, open the breaker for ``open_seconds``. Whoever waited less than ``fair_seconds`` for an answer that did not
-    come has shown nothing.
+    answered somebody within that time, or nobody was asking before it. ``retry_percent``: so many tries again for each
+    hundred calls, of which ``saved_retries`` at most are kept for later. ``failures`` in a row within
+    ``window_seconds``, or one that took as long, open the breaker for ``open_seconds``. Whoever waited less than
+    ``fair_seconds`` for an answer that did not come has shown nothing.
     """
 
     places: int = 4

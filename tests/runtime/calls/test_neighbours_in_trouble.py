@@ -241,6 +241,18 @@ def test_in_a_rush_whoever_finds_no_place_waits_for_one_where_somebody_was_answe
     assert found == [1] * 5
 
 
+def test_of_a_burst_after_a_rest_nobody_is_refused_by_a_neighbour_that_is_well(neighbour, policy):
+    policy(places=2, place_wait_seconds=1.0)
+    held = Held()
+    there, depot = neighbour(Changing(held))
+
+    with asking(depot, 5) as found:
+        wait_until(lambda: len(there.requests) == 2)
+        held.go.set()
+
+    assert found == [1] * 5
+
+
 def test_of_many_that_ask_a_stalled_one_few_wait_and_the_others_are_told_at_once(neighbour, policy):
     policy(places=3)
     held = Held()
