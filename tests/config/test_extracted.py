@@ -86,7 +86,7 @@ def test_a_domain_that_others_host_is_called_there_and_not_hosted_here(tmp_path:
     found = read(environ(tmp_path))
 
     assert found.hosted_domains == ("inventory", "payments", "orders")
-    assert found.service_urls["users"] == SERVICE
+    assert found.services.urls["users"] == SERVICE
     assert found.jwks_url == f"{SERVICE}/.well-known/jwks.json"
     assert found.topology.name == "inventory+payments+orders"
 

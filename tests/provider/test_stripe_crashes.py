@@ -122,11 +122,11 @@ if sys.argv[2] == "loaded":
     SERVICE.provider_entries(after=None, limit=1)
     print("sandbox", "apps.payments.sandbox" in sys.modules, SERVICE.deliver_sandbox_webhooks())
     import os
-    pool = SERVICE._provider.gateway._client._requestor._get_http_client()
-    mine, child = id(pool._pool), os.fork()
+    kept = SERVICE._provider.gateway._client._requestor._get_http_client()._connections
+    mine, child = id(kept._manager), os.fork()
     if child == 0:
-        os._exit(0 if id(pool._pool) != mine and pool._owned[0] == os.getpid() else 1)
-    print("shared", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), id(pool._pool) == mine)
+        os._exit(0 if id(kept._manager) != mine and kept._owned[0] == os.getpid() else 1)
+    print("shared", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), id(kept._manager) == mine)
 else:
     amount = Money(Decimal("25.00"), "GBP")
     SERVICE.charge(

@@ -104,7 +104,7 @@ def test_a_web_server_is_found_by_its_domains_and_is_gone_when_it_ends(consul, w
     settings.HOSTED_DOMAINS = ("orders",)
     _client.cache_clear()
     with pytest.raises(UserUnknown):
-        resolve(USERS).get(user_id=uuid4())
+        resolve(USERS).validate(user_id=uuid4())
     _client.cache_clear()
 
     web.terminate()

@@ -123,7 +123,7 @@ def test_an_older_server_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tools", "source", "target", "fit"),
+    ("tools", "reads", "writes", "fit"),
     [
         (18, 18, 18, True),
         (18, 17, 18, True),
@@ -135,9 +135,9 @@ def test_an_older_server_is_refused() -> None:
     ],
 )
 def test_tools_read_what_is_no_newer_and_write_what_knows_their_settings(
-    tools: int, source: int, target: int, fit: bool
+    tools: int, reads: int, writes: int, fit: bool
 ) -> None:
-    assert Tools(folder=Path("/nowhere"), major=tools).fits(source=source, target=target) is fit
+    assert Tools(folder=Path("/nowhere"), major=tools).fits(source=reads, target=writes) is fit
 
 
 def test_tools_that_do_not_fit_are_refused() -> None:
