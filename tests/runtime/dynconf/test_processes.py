@@ -133,7 +133,9 @@ def listeners(then: str = "pid") -> int:
     with connections["users"].cursor() as cursor:
         cursor.execute(
             f"SELECT count({then}) FROM pg_stat_activity"
-            " WHERE usename = current_user AND pid <> pg_backend_pid() AND query LIKE '%dynconf%'"
+            # Other tests' processes listen on the same server, as the same role.
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            " AND query LIKE '%dynconf%'"
         )
         return int(cursor.fetchone()[0])
 
