@@ -7,45 +7,45 @@ from collections.abc import Mapping
 from config.environment import DOMAINS
 from runtime.resilience import CalleePolicy, MethodPolicy
 
-__all__ = ["CALLERS", "call_policies"]
+__all__ = ["CALLERS", "EVERY", "call_policies"]
 
-_EVERY = frozenset(DOMAINS)
+EVERY = frozenset(DOMAINS)
 """What runtime asks from wherever it runs, and the operator's commands."""
 _ORDERS = frozenset({"orders"})
 
 CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "users": {
-        "authenticate": _EVERY,
-        "overview": _EVERY,
-        "session": _EVERY,
-        "unheard": _EVERY,
+        "authenticate": EVERY,
+        "overview": EVERY,
+        "session": EVERY,
+        "unheard": EVERY,
         "validate": _ORDERS,
     },
     "inventory": {
-        "audit": _EVERY,
+        "audit": EVERY,
         "history": _ORDERS,
-        "overview": _EVERY,
+        "overview": EVERY,
         "quote": _ORDERS,
         "release": _ORDERS,
         "reserve": _ORDERS,
-        "unheard": _EVERY,
+        "unheard": EVERY,
     },
     "payments": {
-        "audit": _EVERY,
+        "audit": EVERY,
         "capture": _ORDERS,
         "charge": _ORDERS,
         "history": _ORDERS,
         "inquire": _ORDERS,
-        "overview": _EVERY,
-        "provider_entries": _EVERY,
+        "overview": EVERY,
+        "provider_entries": EVERY,
         "refund": _ORDERS,
-        "unheard": _EVERY,
+        "unheard": EVERY,
         "void": _ORDERS,
     },
     "orders": {
-        "audit": _EVERY,
-        "overview": _EVERY,
-        "unheard": _EVERY,
+        "audit": EVERY,
+        "overview": EVERY,
+        "unheard": EVERY,
     },
 }
 """By callee and method: the domains that may ask. What stands nowhere is asked by nobody."""

@@ -20,7 +20,7 @@ from config.extracted import FILE, Extracted, read_extracted
 from config.mail import BadMailUrl, MailSettings, mail_settings
 from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
-from config.topology import DOMAINS, BadTopology, Topology
+from config.topology import DOMAINS, BadTopology, Topology, groups_named
 from config.values import BadSetting
 from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
 from runtime.embedded.state import MARK, read_run, secrets, state_dir
@@ -250,7 +250,7 @@ def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS, extracted: Extra
     if extracted is not None:
         found = extracted.topology
         # What it was before the move is no contradiction: the file goes on from there.
-        if _groups(topology) in (set(found.groups), set(extracted.base.groups)):
+        if set(groups_named(topology)) in (set(found.groups), set(extracted.base.groups)):
             return found
         away = " and ".join(extracted.away)
         raise BadSetting(
@@ -262,11 +262,6 @@ def asked_for(topology: str, hosted: tuple[str, ...] = DOMAINS, extracted: Extra
         return Topology.parse(topology)
     except BadTopology as error:
         raise BadSetting("TOPOLOGY", topology, str(error)) from None
-
-
-def _groups(topology: str) -> set[tuple[str, ...]]:
-    parts = [set(re.split(r"[\s,+]+", part.strip())) for part in topology.split("|")]
-    return {tuple(domain for domain in DOMAINS if domain in part) for part in parts}
 
 
 def _services(environ: Mapping[str, str], run: Mapping[str, Any]) -> ServiceSettings:

@@ -53,8 +53,7 @@ class Topology:
         """Of ``orders|payments|users,inventory``, also as ``name`` writes it. Raises a kind of BadTopology."""
         seen: set[str] = set()
         groups = []
-        for part in text.split("|"):
-            words = [word for word in re.split(r"[\s,+]+", part) if word]
+        for words in _words(text):
             if not words:
                 raise EmptyGroup
             for word in words:
@@ -94,6 +93,11 @@ class Topology:
         raise KeyError(domain)
 
 
+def groups_named(text: str) -> list[Group]:
+    """The groups as they are written down; what is missing or unknown is left out."""
+    return [_in_order(words) for words in _words(text)]
+
+
 def group_name(group: Group) -> str:
     """``users+inventory``: what its processes carry in their names."""
     return "+".join(group)
@@ -115,6 +119,11 @@ def _partitions(domains: Group) -> Iterator[list[Group]]:
         for place in range(len(groups)):
             joined = (first, *groups[place])
             yield [joined, *groups[:place], *groups[place + 1 :]]
+
+
+def _words(text: str) -> list[list[str]]:
+    """Of each part between two ``|``."""
+    return [[word for word in re.split(r"[\s,+]+", part) if word] for part in text.split("|")]
 
 
 def _in_order(words: list[str] | Group) -> Group:

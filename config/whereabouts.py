@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
+from config.calls import CALLERS, EVERY
 from config.environment import DOMAINS, Environment
 from config.subscriptions import SUBSCRIPTIONS
 from config.topology import Group, group_name
+from runtime.databases.urls import without_password
 from runtime.embedded.state import RunFile
-
-APPS = Path(__file__).resolve().parent.parent / "apps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +58,7 @@ def whereabouts(settings: Environment, run: RunFile | None) -> Whereabouts:
     return Whereabouts(
         topology="|".join(map(group_name, groups)),
         places=tuple(_place(group, settings, run) for group in groups),
-        calls=tuple(tie(*pair, names) for pair, names in sorted(calls_in_code().items())),
+        calls=tuple(tie(*pair, names) for pair, names in sorted(calls_of_domains().items())),
         events=tuple(tie(*pair, names) for pair, names in sorted(_events().items())),
     )
 
@@ -90,13 +86,6 @@ def _place(group: Group, settings: Environment, run: RunFile | None) -> Place:
     )
 
 
-def without_password(url: str) -> str:
-    """The same server, database and role."""
-    parts = urlsplit(url)
-    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", ""))
-
-
 def _events() -> dict[tuple[str, str], tuple[str, ...]]:
     """Who tells whom what."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -106,21 +95,11 @@ def _events() -> dict[tuple[str, str], tuple[str, ...]]:
     return {pair: tuple(sorted(names)) for pair, names in found.items()}
 
 
-@cache
-def calls_in_code() -> dict[tuple[str, str], tuple[str, ...]]:
-    """Which domain's code asks which other for what: each ``resolve(REF).method`` below ``apps/``."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for domain in DOMAINS:
-        for path in sorted((APPS / domain).glob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Attribute) and (callee := _resolved(node.value)) in DOMAINS:
-                    found[domain, callee].add(node.attr)
-    return {pair: tuple(sorted(names)) for pair, names in found.items() if pair[0] != pair[1]}
-
-
-def _resolved(node: ast.expr) -> str:
-    """The domain of ``resolve(REF)``; Refs are named like their domains."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "resolve":
-        (argument,) = node.args
-        return argument.id.lower() if isinstance(argument, ast.Name) else ""
-    return ""
+def calls_of_domains() -> dict[tuple[str, str], tuple[str, ...]]:
+    """Which domain's code asks which other for what; not what runtime and the commands ask from wherever they run."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for callee, methods in CALLERS.items():
+        for method, callers in methods.items():
+            for caller in () if callers == EVERY else callers:
+                found[caller, callee].append(method)
+    return {pair: tuple(sorted(names)) for pair, names in found.items()}

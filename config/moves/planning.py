@@ -22,9 +22,8 @@ from config.moves.errors import (
 )
 from config.services import BadServiceUrl, service_urls
 from config.supervision.processes import named
-from runtime.databases.urls import BadDatabaseUrl, connection_settings
+from runtime.databases.urls import BadDatabaseUrl, connection_settings, without_password
 from runtime.extraction.journal import Database, Move
-from runtime.extraction.places import shown
 from runtime.gateway.program import HaproxyMissing, haproxy
 
 
@@ -33,7 +32,7 @@ def extraction(settings: Environment, *, domain: str, database_url: str | None, 
     _require_known(domain)
     extracted = known(settings)
     if away := extracted.away.get(domain):
-        raise AlreadyExtracted(domain=domain, where=shown(away.database))
+        raise AlreadyExtracted(domain=domain, where=without_password(away.database))
     if not database_url:
         raise NoTarget(domain=domain)
     _require_url(database_url)

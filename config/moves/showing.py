@@ -11,8 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from rich.table import Table
 
 from config.moves.mover import Outcome
+from runtime.databases.urls import without_password
 from runtime.extraction.comparing import Compared, Fingerprint
-from runtime.extraction.places import shown
 
 
 class Screen:
@@ -103,4 +103,4 @@ def drop(schema: str) -> str:
 
 
 def address(url: str | None, embedded: str | None) -> str:
-    return shown(url) if url else f"our own server {embedded}"
+    return without_password(url) if url else f"our own server {embedded}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from config.environment import Environment
+from config.extracted import JWKS_PATH
 from config.supervision.doors import HOST, Doors
 from config.supervision.processes import ProcessSpec
-
-JWKS_PATH = "/.well-known/jwks.json"
 
 MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 """

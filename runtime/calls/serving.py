@@ -29,8 +29,8 @@ from runtime.codec import NotDecodable, from_plain
 from runtime.http.parser import LARGEST_BODY, parse, too_large
 from runtime.http.problem import Problem, field_error
 from runtime.http.problems import problem_response
+from runtime.http.services import require_service
 from runtime.identity import service_tokens
-from runtime.identity.authentication import identify
 from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify_carried
@@ -64,27 +64,13 @@ def contracts(request: HttpRequest, domain: str, method: str) -> HttpResponse:
 def _answer(request: HttpRequest, domain: str, name: str) -> bytes:
     if request.method != "POST":
         raise Problem(405, "method_not_allowed", f"{request.method} is not answered here.", headers={"Allow": "POST"})
-    caller = _let_in(request, domain)
+    caller = require_service(request, domain=domain)
     served = _served(domain, name)
     _require_allowed(caller, domain, name)
     arguments = _arguments(request, served.method)
     with _ambient(request):
         current_call().require_time()
         return perform(domain, name, served.run, arguments, finish=partial(packed_answer, type_=served.method.returns))
-
-
-def _let_in(request: HttpRequest, domain: str) -> Principal:
-    """Which service asks. Raises Problem."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    try:
-        if scheme.lower() != "bearer":
-            raise service_tokens.BadServiceToken
-        caller = service_tokens.verify(token.strip(), audience=domain)
-    except service_tokens.BadServiceToken:
-        detail = f"Only a service with a token for {domain} may ask here."
-        raise Problem(401, "invalid_service_token", detail) from None
-    identify(request, caller)
-    return caller
 
 
 def _require_allowed(caller: Principal, domain: str, method: str) -> None:

@@ -29,6 +29,13 @@ def url_user(url: str) -> str:
     return unquote(_split(url).username or "")
 
 
+def without_password(url: str) -> str:
+    """The same server, database and role, for people."""
+    parts = urlsplit(url)
+    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", ""))
+
+
 def connection_settings(url: str) -> dict[str, Any]:
     """The URL as Django's HOST, PORT, NAME, USER and PASSWORD; its query as OPTIONS."""
     parts = _split(url)

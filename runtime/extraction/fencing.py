@@ -15,9 +15,10 @@ from typing import Any
 from psycopg2 import sql
 
 from runtime.databases.marks import Mark, read_mark, write_mark
+from runtime.databases.urls import without_password
 from runtime.embedded.process import wait_until
 from runtime.extraction.errors import InAnothersHands, SessionsRemain
-from runtime.extraction.places import session, shown, together
+from runtime.extraction.places import session, together
 
 SESSIONS_LIMIT = 15.0
 
@@ -132,7 +133,7 @@ def _run(cursor: Any, schema: str, statement: str) -> None:
 def _refuse_anothers(cursor: Any, url: str, schema: str, move: str, state: str) -> None:
     mark = read_mark(cursor, schema)
     if mark is not None and (mark.state, mark.move) != (state, move):
-        raise InAnothersHands(schema=schema, where=shown(url), state=mark.state, move=mark.move)
+        raise InAnothersHands(schema=schema, where=without_password(url), state=mark.state, move=mark.move)
 
 
 def _become_member(cursor: Any, schema: str) -> None:
@@ -175,4 +176,4 @@ def _end_sessions(cursor: Any, url: str, schema: str) -> None:
         return bool(left == 0)
 
     if not wait_until(none, limit=SESSIONS_LIMIT, every=0.05):
-        raise SessionsRemain(count=left, roles=" and ".join(roles), where=shown(url), limit=SESSIONS_LIMIT)
+        raise SessionsRemain(count=left, roles=" and ".join(roles), where=without_password(url), limit=SESSIONS_LIMIT)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
 from runtime.databases.marks import Mark, read_mark
+from runtime.databases.urls import without_password
 from runtime.extraction.errors import MayNot, ReadOnly, Unreachable
 
 CONNECT_TIMEOUT = 10
@@ -52,20 +52,13 @@ class Place:
         return self.version // 10_000
 
 
-def shown(url: str) -> str:
-    """The same address without a password, for people."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, f"{parts.username}@{host}" if parts.username else host, parts.path, "", ""))
-
-
 @contextmanager
 def session(url: str) -> Iterator[Any]:
     """A cursor whose statements each commit by themselves, and which writes values the same way everywhere."""
     try:
         connection = psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT)
     except psycopg2.OperationalError as error:
-        raise Unreachable(where=shown(url), reason=" ".join(str(error).split())) from error
+        raise Unreachable(where=without_password(url), reason=" ".join(str(error).split())) from error
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -73,7 +66,7 @@ def session(url: str) -> Iterator[Any]:
                 cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
             yield cursor
     except psycopg2.OperationalError as error:
-        raise Unreachable(where=shown(url), reason=" ".join(str(error).split())) from error
+        raise Unreachable(where=without_password(url), reason=" ".join(str(error).split())) from error
     finally:
         connection.close()
 
@@ -107,7 +100,7 @@ def look(url: str, schema: str) -> Place:
         )
         tables, size = cursor.fetchone()
         return Place(
-            where=shown(url),
+            where=without_password(url),
             server=server,
             database=database,
             version=version,
@@ -128,8 +121,8 @@ def require_rights(url: str) -> None:
         )
         user, standby, makes_roles, makes_schemas = cursor.fetchone()
         if standby:
-            raise ReadOnly(where=shown(url))
+            raise ReadOnly(where=without_password(url))
         if not makes_roles:
-            raise MayNot(user=user, what="make roles", where=shown(url))
+            raise MayNot(user=user, what="make roles", where=without_password(url))
         if not makes_schemas:
-            raise MayNot(user=user, what="make schemas", where=shown(url))
+            raise MayNot(user=user, what="make schemas", where=without_password(url))

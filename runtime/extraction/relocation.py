@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from runtime.databases.roles import provision, restrict_append_only
-from runtime.databases.urls import role_url
+from runtime.databases.urls import role_url, without_password
 from runtime.extraction import fencing
 from runtime.extraction.comparing import Compared, NotEqual, compare
 from runtime.extraction.copying import copy, tools_for
@@ -26,7 +26,7 @@ from runtime.extraction.errors import (
     SameDatabase,
     Unreachable,
 )
-from runtime.extraction.places import Place, look, require_rights, session, shown
+from runtime.extraction.places import Place, look, require_rights, session
 
 type Moved = Callable[[int], None]
 type Done = Callable[[str], None]
@@ -116,7 +116,7 @@ class Relocation:
             psycopg2.connect(url, connect_timeout=10).close()
         except psycopg2.OperationalError as error:
             reason = " ".join(str(error).split())
-            raise CannotLogIn(role=self.schema, where=shown(self.target_url), reason=reason) from error
+            raise CannotLogIn(role=self.schema, where=without_password(self.target_url), reason=reason) from error
 
     def open(self) -> None:
         """From here on the target is the truth: it is opened, and the source stays closed until it is dropped."""

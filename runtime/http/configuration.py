@@ -22,8 +22,7 @@ from runtime.dynconf.declared import UnknownValue, require
 from runtime.dynconf.values import Snapshot, await_news, current
 from runtime.http.problem import Problem
 from runtime.http.problems import problem_response
-from runtime.identity import service_tokens
-from runtime.identity.authentication import identify
+from runtime.http.services import require_service
 from runtime.resilience import Bulkhead
 from runtime.resilience.bulkhead import BulkheadFull
 
@@ -90,14 +89,7 @@ def _let_in(request: HttpRequest) -> None:
     if request.method not in ("GET", "HEAD"):
         raise Problem(405, "method_not_allowed", f"{request.method} is not answered here.", headers={"Allow": "GET"})
     domain = settings.DYNAMIC_DOMAIN
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    try:
-        if scheme.lower() != "bearer":
-            raise service_tokens.BadServiceToken
-        identify(request, service_tokens.verify(token.strip(), audience=domain))
-    except service_tokens.BadServiceToken:
-        detail = f"Only a service with a token for {domain} may ask here."
-        raise Problem(401, "invalid_service_token", detail) from None
+    require_service(request, domain=domain)
     if domain not in settings.HOSTED_DOMAINS:
         raise Problem(421, "not_hosted", f"{domain} is not hosted here.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from config.environment import read
 from config.management.commands.topology import chart
-from config.whereabouts import calls_in_code, whereabouts, without_password
+from config.whereabouts import calls_of_domains, whereabouts
+from runtime.databases.urls import without_password
 
 URL = "postgresql://orders:sesame@db.example:5433/shop?sslmode=require"
 
@@ -15,7 +16,7 @@ def described(tmp_path, **environ):
 
 
 def test_the_calls_are_those_that_the_code_makes():
-    assert calls_in_code() == {
+    assert calls_of_domains() == {
         ("orders", "inventory"): ("history", "quote", "release", "reserve"),
         ("orders", "payments"): ("capture", "charge", "history", "inquire", "refund", "void"),
         ("orders", "users"): ("validate",),

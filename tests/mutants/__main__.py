@@ -19,9 +19,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from tests.patches import LEFT_OUT, apply
+
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = Path(__file__).parent / "patches"
-LEFT_OUT = shutil.ignore_patterns(".venv", "var", ".git", ".*_cache", "__pycache__", ".hypothesis", ".schemathesis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,7 @@ def _read(path: Path) -> Mutant:
 
 def failed_for(mutant: Mutant, tree: Path) -> list[str]:
     """The names of the tests that failed; empty where it survived. Raises RuntimeError where it could not be tried."""
-    applied = subprocess.run(
-        ["patch", "-p1", "--no-backup-if-mismatch", "-i", str(mutant.patch)],
-        cwd=tree, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if applied.returncode:
-        raise RuntimeError(f"{mutant.patch.name} does not fit the code any more:\n{applied.stdout}{applied.stderr}")
+    apply(mutant.patch, tree=tree)
     command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runtime.embedded.placement import discard
 from runtime.embedded.postgres import Postgres
+from tests.topologies.moving import server_elsewhere
 
 DOMAINS = ("orders", "payments", "inventory", "users")
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Postgres]:
-    server = Postgres(Path(tempfile.mkdtemp(prefix="mitosis-elsewhere-")))
-    server.start()
-    yield server
-    server.stop()
-    discard(server.state)
+    yield from server_elsewhere()
 
 
 def test_each_domain_goes_and_comes_back_with_nine_months_of_sales(

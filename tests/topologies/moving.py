@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,11 +20,22 @@ from config.moves.mover import Mover, Outcome
 from config.moves.planning import absorption, extraction
 from runtime.databases.management.commands.migrate import append_only_tables
 from runtime.databases.urls import role_url
+from runtime.embedded.placement import discard
+from runtime.embedded.postgres import Postgres
 from runtime.extraction.comparing import Fingerprints, fingerprints
 from runtime.extraction.journal import Move
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a key that only the tests know"
+
+
+def server_elsewhere() -> Iterator[Postgres]:
+    """A server that is not the shop's."""
+    server = Postgres(Path(tempfile.mkdtemp(prefix="mitosis-elsewhere-")))
+    server.start()
+    yield server
+    server.stop()
+    discard(server.state)
 
 
 class Deaf:

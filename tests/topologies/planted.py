@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.topology import Topology
+from tests.patches import LEFT_OUT, apply
 from tests.shop import ROOT
 from tests.topologies.partition import standing
 from tests.topologies.play import played_on
@@ -23,7 +23,6 @@ from tests.topologies.play import played_on
 PATCHES = Path(__file__).parent / "leaks"
 SPLIT = Topology.parse("users,orders|inventory,payments")
 """Orders and the two that it asks for stock and money are apart; two groups start sooner than four."""
-LEFT_OUT = shutil.ignore_patterns(".venv", "var", ".git", ".*_cache", "__pycache__", ".hypothesis", ".schemathesis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,7 @@ def leaking(leak: Leak) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mitosis-leak-") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
-        applied = subprocess.run(
-            ["patch", "-p1", "--no-backup-if-mismatch", "-i", str(leak.patch)],
-            cwd=tree, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if applied.returncode:
-            raise RuntimeError(f"{leak.patch.name} does not fit the code any more:\n{applied.stdout}{applied.stderr}")
+        apply(leak.patch, tree=tree)
         yield tree
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from runtime.embedded.placement import discard
 from runtime.embedded.postgres import Postgres
 from tests.shop import Shop, running
+from tests.topologies.moving import server_elsewhere
 
 pytestmark = [pytest.mark.apart, pytest.mark.xdist_group("moving"), pytest.mark.timeout(900)]
 
@@ -20,11 +19,7 @@ pytestmark = [pytest.mark.apart, pytest.mark.xdist_group("moving"), pytest.mark.
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Postgres]:
     """A server that is not the shop's."""
-    server = Postgres(Path(tempfile.mkdtemp(prefix="mitosis-elsewhere-")))
-    server.start()
-    yield server
-    server.stop()
-    discard(server.state)
+    yield from server_elsewhere()
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,10 @@ Ids, times, tokens and cursors are compared by their order of appearance. These 
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from config.topology import Topology
-from runtime.gateway.program import HaproxyMissing, haproxy
+from tests.haproxy import require_haproxy
 from tests.topologies.partition import standing
 from tests.topologies.play import played_on
 from tests.topologies.transcript import difference
@@ -30,12 +28,7 @@ MOST_DIFFERENT = {
 @pytest.fixture(scope="module")
 def gateway() -> None:
     """Several groups need one before them."""
-    try:
-        haproxy()
-    except HaproxyMissing as missing:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(f"{missing} REQUIRE_ALL=1 says that there has to be one.")
-        pytest.skip(str(missing))
+    require_haproxy()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,21 +12,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from runtime.gateway.program import HaproxyMissing, haproxy
 from runtime.gateway.site import Group
 from runtime.identity.keys import verifying_keys
+from tests.haproxy import require_haproxy
 from tests.runtime.gateway.doors import Backend, Door, site_of
 
 
 @pytest.fixture(scope="session", autouse=True)
 def installed() -> None:
     """The wheel has HAProxy for Linux; elsewhere it has to be in PATH."""
-    try:
-        haproxy()
-    except HaproxyMissing as missing:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(f"{missing} REQUIRE_ALL=1 says that there has to be one.")
-        pytest.skip(str(missing))
+    require_haproxy()
 
 
 @pytest.fixture(scope="session")
