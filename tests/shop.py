@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ from runtime.embedded.placement import discard
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "a password for the tests"
 OPERATOR = "operator@journeys.example"
+IDLE_SECONDS = 2.0
+"""The web server closes a kept connection after five: one that is used in that moment would break."""
 
 
 @dataclass(slots=True)
@@ -54,7 +57,8 @@ class Shop:
         }
         for name in ("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY"):
             self.environ.pop(name, None)
-        self._http = urllib3.PoolManager(maxsize=64, retries=False, timeout=30.0)
+        self._asking = threading.Lock()
+        self._asked_at = -IDLE_SECONDS
 
     def owner_url(self, domain: str) -> str:
         """The login of the role that owns a domain's schema."""
@@ -128,9 +132,17 @@ class Shop:
         if token:
             sent["Authorization"] = f"Bearer {token}"
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        answer = self._http.request(method, self.run["http"] + path, body=data, headers=sent)
+        answer = self._connections().request(method, self.run["http"] + path, body=data, headers=sent)
         content = json.loads(answer.data) if "json" in answer.headers.get("Content-Type", "") else answer.data
         return Answer(answer.status, content, answer.headers)
+
+    def _connections(self) -> urllib3.PoolManager:
+        """Those that were used a moment ago; new ones after a rest."""
+        with self._asking:
+            if time.monotonic() - self._asked_at >= IDLE_SECONDS:
+                self._http = urllib3.PoolManager(maxsize=64, retries=False, timeout=30.0)
+            self._asked_at = time.monotonic()
+            return self._http
 
     def sign_in(self, email: str) -> str:
         answer = self.send("POST", "/api/users/token", {"email": email, "password": PASSWORD})

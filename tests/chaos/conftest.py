@@ -30,6 +30,7 @@ def pytest_report_header() -> str:
     return f"chaos: CHAOS_SEED={SEED}, {'in full' if FULL else 'a slice (make chaos-money runs all of it)'}"
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

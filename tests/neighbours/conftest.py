@@ -24,6 +24,7 @@ def visitors(town: Town) -> Visitors:
     return Visitors(town.shop, share=1.0 if FULL else 0.5)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

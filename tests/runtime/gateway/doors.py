@@ -123,7 +123,8 @@ class Door:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        lines = self.log_file.read_text().splitlines()
+        """A line for each request that has ended. The last one may be half written yet."""
+        *lines, _ = self.log_file.read_text().split("\n")
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def send(
