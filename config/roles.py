@@ -17,6 +17,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import NoReturn
 
 from config.supervision.commands import MANAGE, MEMORY, PROJECT, relay_command, web_command, worker_command
@@ -28,6 +29,8 @@ __all__ = ["ROLES", "command_of", "main"]
 
 PUBLIC, INSIDE = "8000", "8001"
 """Where a web server and a gateway answer: PORT and INSIDE_PORT, unless the environment names others."""
+_ROLE_FILE, _COMMAND = "role", "command"
+"""Below STATE_DIR: what was started, for the probes. A command that runs once is no role."""
 _PATIENCE = 3.0
 """Seconds that a probe waits for an answer."""
 
@@ -41,16 +44,23 @@ def main(words: Sequence[str]) -> int:
     folder = state_dir(os.environ)
     if first in ("healthy", "ready"):
         return 0 if _probe(first, folder, os.environ) else 1
+    role_file = make_private(folder) / _ROLE_FILE
     if first not in ROLES:
+        # It may be run beside a role, in its container.
+        if not role_file.exists():
+            role_file.write_text(_COMMAND)
         return _become((*MANAGE, *words), os.environ)
     if rest and first != "gateway":
         sys.stderr.write(f"{first} takes no arguments: {rest[0]!r} is one.\n")
         return 2
     # An earlier container of the same pod may have left its word here.
-    ready_file = make_private(folder) / "ready"
+    ready_file = folder / "ready"
     ready_file.unlink(missing_ok=True)
-    _role_file(folder).write_text(first)
+    role_file.write_text(first)
     env = {"PORT": PUBLIC, "INSIDE_PORT": INSIDE, READY_FILE: str(ready_file), **MEMORY, **os.environ}
+    if first == "gateway":
+        # It signs nothing, and is told no secret. Left without, a key for tokens would be made up along with these.
+        env = {"SECRET_KEY": token_hex(32), "SERVICE_KEY": token_hex(32), **env}
     return _become((*command_of(first, env), *rest), env)
 
 
@@ -94,23 +104,19 @@ def _become(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
 # --- Probes ---------------------------------------------------------------------------------------------------------
 
 
-def _role_file(folder: Path) -> Path:
-    return folder / "role"
-
-
 def _probe(question: str, folder: Path, env: Mapping[str, str]) -> bool:
     """
     A web server and a gateway are asked over HTTP: ``healthy`` asks no neighbour and no server of theirs. Workers and
     relays have said so by themselves once they serve, and end where they cannot. A command that runs once is healthy.
     """
-    file = _role_file(folder)
+    file = folder / _ROLE_FILE
     role = file.read_text() if file.exists() else ""
     if role in ("worker", "relay"):
         return are_ready(folder / "ready")
     if role in ("web", "gateway"):
         path = "/health/live" if question == "healthy" else "/health/ready"
         return _answers(f"http://127.0.0.1:{env.get('PORT') or PUBLIC}{path}")
-    return question == "healthy"
+    return role == _COMMAND and question == "healthy"
 
 
 def _answers(url: str) -> bool:
