@@ -45,7 +45,7 @@ EXPOSE 8000 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "config.roles", "healthy"]
 ENTRYPOINT ["python", "-m", "config.roles"]
 CMD ["web"]
-# Of the commit and not of the moment, so that the same commit has the same labels: `make image` fills them in.
+# Of the commit and not of the moment, so that the same commit has the same labels: see docs/deploying.md.
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z

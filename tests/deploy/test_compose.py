@@ -7,45 +7,31 @@ import subprocess
 from typing import Any
 
 import pytest
-import yaml
 
 from config.environment import read
 from config.roles import ROLES as STARTED
 from config.supervision.telling import OWN
 from config.topology import DOMAINS, Topology
+from tests.deploy.composing import VARIABLE, make_secrets, ours, read_services
 from tests.deploy.rendering import PROJECT, ROLES, program
 
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 NOT_HERE_YET = ("deploy/prometheus", "deploy/grafana")
 """Folders that are looked into once they are there."""
 
 
 @pytest.fixture(scope="module")
 def secrets() -> dict[str, str]:
-    """What make_env.sh makes, as Compose reads it."""
-    done = subprocess.run(["deploy/compose/make_env.sh"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    lines = dict(line.split("=", 1) for line in done.stdout.splitlines())
-    return {name: value.strip('"').replace("\\n", "\n") if value[0] == '"' else value for name, value in lines.items()}
+    return make_secrets()
 
 
 @pytest.fixture(scope="module")
 def services(secrets) -> dict[str, Any]:
-    text = (PROJECT / "compose.yaml").read_text()
-
-    def value(found: re.Match[str]) -> str:
-        name, rule, word = found.groups()
-        if name in secrets:
-            return secrets[name].replace("\n", "\\n")
-        assert rule == ":-", f"{name} has to be set, and make_env.sh does not"
-        return word
-
-    whole = yaml.safe_load(VARIABLE.sub(value, text))
-    return whole["services"]
+    return read_services(secrets)
 
 
-@pytest.fixture(scope="module")
-def ours(services) -> dict[str, Any]:
-    return {name: each for name, each in services.items() if each["image"].startswith("mitosis:")}
+@pytest.fixture(scope="module", name="ours")
+def our_services(services) -> dict[str, Any]:
+    return ours(services)
 
 
 def test_it_is_what_the_schema_of_compose_says():

@@ -20,11 +20,12 @@ import pytest
 import urllib3
 
 from tests.deploy.building import NAME, PROJECT, Builder, require_builder
+from tests.deploy.composing import make_secrets, ours, read_services
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900), pytest.mark.xdist_group("image")]
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-OPERATOR = {"OPERATOR_EMAIL": "operator@shop.example", "OPERATOR_PASSWORD": "a long password of the operator's"}
+PASSWORD = "a long password of the operator's"
 DATABASE = "image"
 
 
@@ -65,18 +66,18 @@ class Container:
             self.words(env or {}, *words), capture_output=True, text=True, check=False, env=self.builder.environment
         )
 
-    def start(self, role: str, *words: str, env: dict[str, str]) -> Running:
-        return Running(self, role, words, env)
+    def start(self, name: str, *words: str, env: dict[str, str]) -> Running:
+        return Running(self, name, words, env)
 
 
 class Running:
-    def __init__(self, container: Container, role: str, words: tuple[str, ...], env: dict[str, str]) -> None:
-        self.role, self.env = role, {**env, "STATE_DIR": f"/var/lib/mitosis/{role}"}
+    def __init__(self, container: Container, name: str, words: tuple[str, ...], env: dict[str, str]) -> None:
+        self.name, self.env = name, {**env, "STATE_DIR": f"/var/lib/mitosis/{name}"}
         self._container = container
-        pid = f"/var/lib/mitosis/{role}.pid"
+        pid = f"/var/lib/mitosis/{name}.pid"
         script = f'echo $$ > {pid}; exec "$@"'
-        started = container.words(self.env, "sh", "-c", script, "sh", *container.entry, role, *words)
-        self._log = container.builder.folder / f"{role}.log"
+        started = container.words(self.env, "sh", "-c", script, "sh", *container.entry, *words)
+        self._log = container.builder.folder / f"{name}.log"
         with self._log.open("w") as log:
             self._child = subprocess.Popen(started, stdout=log, stderr=log, env=container.builder.environment)
         self._pid = container.root / pid.lstrip("/")
@@ -86,7 +87,7 @@ class Running:
         return self._container.ask(*self._container.check, env=self.env).returncode == 0
 
     def await_health(self) -> None:
-        _until(self.is_healthy, lambda: f"{self.role} is not healthy:\n{self.said()}", ends=self._child)
+        _until(self.is_healthy, lambda: f"{self.name} is not healthy:\n{self.said()}", ends=self._child)
 
     def said(self) -> str:
         return self._log.read_text()[-4000:]
@@ -133,24 +134,34 @@ def database() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def settings(database: str) -> dict[str, str]:
-    """What each process is told. No password of a database is among it: they follow from SECRET_KEY."""
-    public, inside = _ports(2)
-    server = urlsplit(database)
-    logins = {
-        f"{domain.upper()}_DATABASE_URL": f"postgresql://{domain}@127.0.0.1:{server.port}/{DATABASE}"
-        for domain in ("users", "inventory", "payments", "orders")
-    }
-    return {
-        **{name: os.environ[name] for name in ("SECRET_KEY", "SERVICE_KEY", "JWT_SIGNING_KEY")},
-        **logins,
+def told(database: str) -> dict[str, Any]:
+    """The services of compose.yaml, each told what it is told there; only addresses are this machine's."""
+    secrets = {**make_secrets(), "SECRET_KEY": os.environ["SECRET_KEY"], "OPERATOR_PASSWORD": PASSWORD}
+    services = ours(read_services(secrets))
+    doors = {name: _ports(2) for name in services if name.endswith("-web") or name == "gateway"}
+    at = {f"{name}:{port}": f"127.0.0.1:{doors[name][n]}" for name in doors for n, port in enumerate((8000, 8001))}
+    at |= {"postgres:5432/mitosis": f"127.0.0.1:{urlsplit(database).port}/{DATABASE}"}
+    whole = {
         "BROKER_URL": f"{os.environ['TEST_VALKEY_URL']}/14",
         "CACHE_URL": f"{os.environ['TEST_VALKEY_URL']}/15",
-        "PORT": public,
-        "INSIDE_PORT": inside,
-        "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{public}/api/payments/webhooks/sandbox",
+        "DATABASE_URL": database,
         "TRUSTED_PROXIES": "127.0.0.1",
-        "RATE_LIMIT_ANONYMOUS": "off",
+        # There is no collector.
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "",
+    }
+
+    def here(text: str) -> str:
+        for there, address in at.items():
+            text = text.replace(f"dns:{there}", address).replace(there, address)
+        return text
+
+    def env(name: str, given: dict[str, str]) -> dict[str, str]:
+        found = {key: whole.get(key, here(value)) for key, value in given.items()}
+        return found | (dict(zip(("PORT", "INSIDE_PORT"), doors[name], strict=True)) if name in doors else {})
+
+    return {
+        name: {"words": [here(word) for word in each["command"]], "env": env(name, each["environment"])}
+        for name, each in services.items()
     }
 
 
@@ -209,43 +220,49 @@ def test_what_cannot_be_run_is_refused_with_a_sentence(container, words, sentenc
 
 
 @pytest.fixture(scope="module")
-def prepared(container, settings, database) -> list[tuple[str, int]]:
+def prepared(container, told) -> list[tuple[str, int]]:
     """The commands of a first deployment, in their order, with what each exited with."""
-    admin = {"DATABASE_URL": database}
+
+    def run(name: str, *words: str) -> tuple[str, int]:
+        asked = container.ask(*container.entry, *words, env=told[name]["env"])
+        return " ".join((name, *words)), asked.returncode
+
     return [
-        (name, container.ask(*container.entry, *words, env={**settings, **more}).returncode)
-        for name, words, more in (
-            ("before", ("migrate", "--check"), {}),
-            ("migrate", ("migrate",), admin),
-            ("after", ("migrate", "--check"), {}),
-            ("again", ("migrate",), admin),
-            ("seed", ("seed",), OPERATOR),
-        )
+        run("shop-web", "migrate", "--check"),
+        run("shop-migrate", "migrate"),
+        run("shop-web", "migrate", "--check"),
+        run("payments-web", "migrate", "--check"),
+        run("payments-migrate", "migrate"),
+        run("payments-web", "migrate", "--check"),
+        run("shop-seed", "seed"),
     ]
 
 
 def test_who_waits_for_the_migrations_is_let_in_after_them_and_not_before(prepared):
-    assert prepared == [("before", 1), ("migrate", 0), ("after", 0), ("again", 0), ("seed", 0)]
+    assert prepared == [
+        ("shop-web migrate --check", 1),
+        ("shop-migrate migrate", 0),
+        ("shop-web migrate --check", 0),
+        ("payments-web migrate --check", 1),
+        ("payments-migrate migrate", 0),
+        ("payments-web migrate --check", 0),
+        ("shop-seed seed", 0),
+    ]
 
 
 @pytest.fixture(scope="module")
-def shop(container, settings, prepared) -> Iterator[dict[str, Any]]:
-    """All four roles; ``url`` is the gateway's."""
-    public, inside = _ports(2)
-    front = {
-        "PORT": public,
-        "INSIDE_PORT": inside,
-        "RATE_LIMIT_ANONYMOUS": "off",
-        "ALLOWED_HOSTS": "localhost,127.0.0.1",
-        "JWKS_URL": f"http://127.0.0.1:{settings['PORT']}/.well-known/jwks.json",
-    }
-    running = {role: container.start(role, env=settings) for role in ("web", "worker", "relay")}
-    for each in running.values():
-        each.await_health()
-    group = f"users+inventory+payments+orders=127.0.0.1:{settings['PORT']}"
-    running["gateway"] = container.start("gateway", "--group", group, env=front)
+def shop(container, told, prepared) -> Iterator[dict[str, Any]]:
+    """Two groups and the gateway before them; ``url`` is the gateway's."""
+    names = [name for name in told if not name.endswith(("-migrate", "-seed"))]
+    running: dict[str, Running] = {}
+    # As depends_on has it, the gateway comes last.
+    for name in sorted(names, key=lambda name: name == "gateway"):
+        if name == "gateway":
+            for each in running.values():
+                each.await_health()
+        running[name] = container.start(name, *told[name]["words"], env=told[name]["env"])
     running["gateway"].await_health()
-    yield {"url": f"http://127.0.0.1:{public}", "figures": f"http://127.0.0.1:{inside}/metrics", "running": running}
+    yield {"url": f"http://127.0.0.1:{told['gateway']['env']['PORT']}", "running": running}
     for each in running.values():
         each.stop()
 
@@ -294,20 +311,28 @@ def test_a_token_is_known_to_the_gateway_which_was_told_no_secret(shop):
     assert (answer.status, answer.json()["code"]) == (401, "invalid_token")
 
 
-def test_figures_are_on_the_inside_port_whatever_name_they_are_asked_by(shop, settings):
-    inside = f"http://127.0.0.1:{settings['INSIDE_PORT']}/metrics"
-    by_address = urllib3.request("GET", inside, headers={"Host": "10.1.2.3:8001"}, retries=False)
-    assert (by_address.status, b"http_server_request_duration_seconds" in by_address.data) == (200, True)
-    assert urllib3.request("GET", shop["figures"], retries=False).status == 200
-    public = f"http://127.0.0.1:{settings['PORT']}/metrics"
+def test_figures_are_on_the_inside_port_whatever_name_they_are_asked_by(shop, told):
+    for name in ("shop-web", "payments-web", "gateway"):
+        inside = f"http://127.0.0.1:{told[name]['env']['INSIDE_PORT']}/metrics"
+        by_address = urllib3.request("GET", inside, headers={"Host": "10.1.2.3:8001"}, retries=False)
+        assert (by_address.status, by_address.data.startswith(b"# HELP")) == (200, True), name
+    public = f"http://127.0.0.1:{told['shop-web']['env']['PORT']}/metrics"
     assert urllib3.request("GET", public, headers={"Host": "10.1.2.3"}, retries=False).status == 404
 
 
-@pytest.mark.parametrize("role", ["worker", "relay", "web"])
-def test_told_to_stop_a_role_ends_in_time_and_with_zero(shop, role):
+def test_the_books_hold_and_a_command_finds_every_group(shop, container, told):
+    """As in a pod: ``python manage.py verify`` beside the web server, which stays what it is."""
+    web = told["shop-web"]["env"] | {"STATE_DIR": "/var/lib/mitosis/shop-web"}
+    asked = container.ask("python", "manage.py", "verify", env=web)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert shop["running"]["shop-web"].is_healthy()
+
+
+@pytest.mark.parametrize("name", ["payments-worker", "payments-relay", "payments-web"])
+def test_told_to_stop_a_role_ends_in_time_and_with_zero(shop, name):
     """The last one: nobody is there afterwards."""
-    running = shop["running"][role]
+    running = shop["running"][name]
     before = time.monotonic()
     assert running.stop() == 0, running.said()
     assert time.monotonic() - before < 20
-    assert not running.is_healthy() or role != "web"
+    assert not running.is_healthy() or not name.endswith("-web")
