@@ -61,6 +61,9 @@ def main(words: Sequence[str]) -> int:
     if first == "gateway":
         # It signs nothing, and is told no secret. Left without, a key for tokens would be made up along with these.
         env = {"SECRET_KEY": token_hex(32), "SERVICE_KEY": token_hex(32), **env}
+    if first in ("worker", "relay"):
+        # They answer no customers: in a container of their own the inside port is where they are looked after.
+        env = {"PROBE_BIND": f"0.0.0.0:{env['INSIDE_PORT']}", **env}
     return _become((*command_of(first, env), *rest), env)
 
 

@@ -35,8 +35,9 @@ def read_services(secrets: Mapping[str, str]) -> dict[str, Any]:
     services: dict[str, Any] = yaml.safe_load(VARIABLE.sub(value, FILE.read_text()))["services"]
     for service in services.values():
         told = service.get("environment", {})
-        # What has several lines is put in afterwards, as Compose does with everything.
-        told.update({name: secrets[name] for name in told if told[name] == _KEPT.format(name)})
+        # Compose puts values in after it has read the YAML: several lines are one value, and nothing is an empty one.
+        for name in told:
+            told[name] = secrets[name] if told[name] == _KEPT.format(name) else told[name] or ""
     return services
 
 

@@ -138,7 +138,7 @@ def told(database: str) -> dict[str, Any]:
     """The services of compose.yaml, each told what it is told there; only addresses are this machine's."""
     secrets = {**make_secrets(), "SECRET_KEY": os.environ["SECRET_KEY"], "OPERATOR_PASSWORD": PASSWORD}
     services = ours(read_services(secrets))
-    doors = {name: _ports(2) for name in services if name.endswith("-web") or name == "gateway"}
+    doors = {name: _ports(2) for name in services if not name.endswith(("-migrate", "-seed"))}
     at = {f"{name}:{port}": f"127.0.0.1:{doors[name][n]}" for name in doors for n, port in enumerate((8000, 8001))}
     at |= {"postgres:5432/mitosis": f"127.0.0.1:{urlsplit(database).port}/{DATABASE}"}
     whole = {

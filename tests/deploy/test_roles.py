@@ -81,8 +81,9 @@ def test_it_answers_where_the_environment_says_and_works_for_the_domains_that_it
         "0.0.0.0:9001",
     ]
     assert (env["PORT"], env["INSIDE_PORT"]) == ("9000", "9001")
-    words, _ = become("worker", DOMAINS="orders, users")
-    assert words[-1] == "orders,users"
+    words, env = become("worker", DOMAINS="orders, users", INSIDE_PORT="9001")
+    assert (words[-1], env["PROBE_BIND"]) == ("orders,users", "0.0.0.0:9001")
+    assert "PROBE_BIND" not in become("web")[1]
 
 
 def test_the_gateway_writes_its_files_and_becomes_haproxy_and_needs_no_secret_of_ours(become):

@@ -90,7 +90,8 @@ def test_with_whom_outside_each_role_speaks(overlay):
     served = [(group, "web") for group in hosted(overlay)] + ([("", "gateway")] if split else [])
     expected = {(*who, "egress", "kube-system", 53) for who in everybody + ([("", "gateway")] if split else [])}
     expected |= {(*who, "egress", "monitoring", port) for who in everybody if who[1] in ROLES for port in (4317, 4318)}
-    expected |= {(*who, "ingress", "monitoring", INSIDE) for who in served}
+    watched = [who for who in everybody if who[1] in ROLES] + ([("", "gateway")] if split else [])
+    expected |= {(*who, "ingress", "monitoring", INSIDE) for who in watched}
     expected |= {(*who, "ingress", "ingress-nginx", PUBLIC) for who in served if split == (who[1] == "gateway")}
     for group, domains in hosted(overlay).items():
         # Letters go out by the relay; the provider is asked by whoever is at it.
