@@ -200,7 +200,7 @@ def take_due_looks(*, limit: int) -> list[Payment]:
             Payment.objects.using(ALIAS)
             .select_for_update(skip_locked=True)
             .filter(look_at__lte=Now())
-            .order_by("look_at")[:limit]
+            .order_by("look_at", "id")[:limit]
         )
         taken = Payment.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows])
         ended = Q(status__in=(contract.VOIDED, contract.FAILED), updated_at__gt=Now() - LOOK_UNTIL)
