@@ -276,11 +276,11 @@ def _order(order: Order, **kwargs: Any) -> Response:
 
 
 def _answer(placed: Placed) -> Response:
-    order = placed.order
+    order, reason = placed.order, placed.order.reason or ""
     headers = {"Idempotency-Replayed": "true"} if placed.replayed else {}
-    if order.status == CANCELLED and (order.reason in REFUSALS or order.version == NEVER_CONFIRMED):
-        status, detail = REFUSALS.get(order.reason, CALLED_OFF)
+    if order.status == CANCELLED and (reason in REFUSALS or order.version == NEVER_CONFIRMED):
+        status, detail = REFUSALS.get(reason, CALLED_OFF)
         facts = {"skus": order.skus} if order.skus else {}
-        raise Problem(status, order.reason, detail, headers=headers, order_id=str(order.id), **facts)
+        raise Problem(status, reason, detail, headers=headers, order_id=str(order.id), **facts)
     status = 202 if order.status == PENDING else 201
     return _order(order, status=status, headers={**headers, "Location": f"/api/orders/{order.id}"})
