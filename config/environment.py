@@ -22,7 +22,7 @@ from config.services import BadServiceUrl, ServiceSettings, service_settings
 from config.stripe import BadStripeSetting, StripeSettings, stripe_settings
 from config.topology import DOMAINS, BadTopology, Topology, groups_named
 from config.values import BadSetting
-from runtime.databases.urls import BadDatabaseUrl, connection_settings, role_url, url_user
+from runtime.databases.urls import BadDatabaseUrl, connection_settings, has_password, role_url, url_user
 from runtime.embedded.state import MARK, read_run, secrets, state_dir
 
 __all__ = ["DOMAINS", "ENVIRONMENT", "BadSetting", "Environment", "asked_for", "django_database", "read"]
@@ -197,7 +197,8 @@ def _runtime_url(environ: Mapping[str, str], run: Mapping[str, Any], domain: str
     try:
         if url := own or shared:
             connection_settings(url)
-            return url if own and url_user(url) == domain else role_url(url, domain, secret_key)
+            complete = own and url_user(url) == domain and has_password(url)
+            return url if complete else role_url(url, domain, secret_key)
     except ValueError as error:
         # Only our own words are repeated: others may quote a part of the password.
         wanted = str(error) if isinstance(error, BadDatabaseUrl) else "its host or port cannot be read"

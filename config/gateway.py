@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -59,7 +59,7 @@ def describe(
         bind=bind,
         groups=tuple(groups),
         routes=tuple(_routes(hosted)),
-        keys={kid: _pem(key) for kid, key in verifying_keys().by_kid.items()},
+        keys={kid: _pem(key) for kid, key in _keys().items()},
         tokens=Tokens(issuer=ISSUER, audience=AUDIENCE, checked=("/api",), unchecked=UNCHECKED),
         limits=Limits(
             anonymous=parse_limit(settings.RATE_LIMIT_ANONYMOUS),
@@ -105,6 +105,14 @@ def _routes(hosted: Sequence[str]) -> Iterable[Route]:
         yield Route(path=f"/api/{domain}", domain=domain)
         # Another group's process tells people that this one's are away, with the way to the other pages.
         yield Route(path=f"{settings.CONSOLE_PATH}/{domain}", domain=domain, elsewhere=True)
+
+
+def _keys() -> Mapping[str, RSAPublicKey]:
+    """Raises BadSite where somebody has them and did not tell: all who are signed in would be taken for nobody."""
+    found = verifying_keys(wait=True).by_kid
+    if not found and settings.JWKS_URL:
+        raise BadSite(f"no keys came from JWKS_URL={settings.JWKS_URL}")
+    return found
 
 
 def _pem(key: RSAPublicKey) -> str:

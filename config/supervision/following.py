@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.extracted import read_extracted
-from config.supervision.processes import MANAGE, PROJECT
+from config.supervision.commands import MANAGE, PROJECT
 from runtime.embedded.process import Child
 from runtime.embedded.state import MARK, RunFile
 from runtime.extraction.journal import Move, read_move

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from config.supervision.commands import MANAGE, PROJECT, relay_command, web_command, worker_command
 from config.supervision.doors import Doors
 from config.topology import Group, Topology, group_name
 from runtime.embedded.process import Child
 from runtime.embedded.readiness import READY_FILE, are_ready
 from runtime.embedded.state import RunningProcess, make_private
-
-PROJECT = Path(__file__).resolve().parents[2]
-MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 
 QUICK_DEATH = 5.0
 """A process that dies within these seconds of its start, and again, is not started again at once."""
@@ -104,25 +101,20 @@ def named(role: str, group: Group, *, of: int) -> str:
 
 
 def _web(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
-    gunicorn = (sys.executable, "-m", "gunicorn", "config.wsgi:application", "--config", "config/gunicorn.py")
     # The supervisor holds the socket, so that a request finds somebody listening also while this is started again.
-    # The second one is for the inside: metrics.
-    command = (*gunicorn, "--bind", "fd://{public}", "--bind", "fd://{inside}", "--no-control-socket")
+    command = web_command("fd://{public}", "fd://{inside}")
     return ProcessSpec(name=name, role="web", domains=domains, command=command, door="group", stop_limit=12.0)
 
 
 def _worker(name: str, domains: tuple[str, ...], state: Path) -> ProcessSpec:
     # Several sets may share one broker, and two workers of one name would take each other's control messages.
     hostname = f"{name}-{hashlib.sha256(str(state).encode()).hexdigest()[:8]}@%h"
-    celery = (sys.executable, "-m", "celery", "--app", "config", "worker", "--loglevel", "WARNING")
-    # Three: each waits for a disk or a neighbour for a good part of its time, and two would leave processors idle.
-    alone = ("--concurrency", "3", "--without-gossip", "--without-mingle", "--hostname", hostname)
-    command = (*celery, *alone, "--queues", ",".join(domains))
+    command = worker_command(domains, hostname=hostname)
     return ProcessSpec(name=name, role="worker", domains=domains, command=command, stop_limit=15.0)
 
 
 def _relay(name: str, domains: tuple[str, ...], _state: Path) -> ProcessSpec:
-    return ProcessSpec(name=name, role="relay", domains=domains, command=(*MANAGE, "relay"))
+    return ProcessSpec(name=name, role="relay", domains=domains, command=relay_command())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

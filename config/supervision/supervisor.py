@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from config.environment import BadSetting, Environment
 from config.supervision.changing import Wanted, hosts_of, replace, stop_together
+from config.supervision.commands import PROJECT
 from config.supervision.doors import Doors
 from config.supervision.errors import (
     AlreadyRunning,
@@ -27,7 +28,7 @@ from config.supervision.errors import (
 from config.supervision.following import Following
 from config.supervision.leftovers import MARK, clear_leftovers
 from config.supervision.operator_login import OperatorLogin, operator_login
-from config.supervision.processes import PROJECT, KeptAlive, Plan, ProcessSpec, Step
+from config.supervision.processes import KeptAlive, Plan, ProcessSpec, Step
 from config.supervision.restarting import Restarting
 from config.supervision.servers import Servers
 from config.supervision.telling import told_to_serve

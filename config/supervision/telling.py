@@ -6,16 +6,11 @@ from collections.abc import Mapping
 
 from config.environment import Environment
 from config.extracted import JWKS_PATH
+from config.supervision.commands import MEMORY
 from config.supervision.doors import HOST, Doors
 from config.supervision.processes import ProcessSpec
 
-MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
-"""
-A password's hash takes 19 MiB for a moment. Left alone, glibc learns from that to keep such blocks, for each thread
-(mallopt(3), M_MMAP_THRESHOLD); told a size, it gives them back.
-"""
-
-_OWN = {
+OWN = {
     "users": ("JWT_SIGNING_KEY", "EMAIL_URL"),
     "payments": ("SANDBOX_WEBHOOK_SECRET", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET"),
 }
@@ -47,7 +42,7 @@ def told_to_serve(
 
 
 def _is_anothers(name: str, domains: tuple[str, ...]) -> bool:
-    owners = [owner for owner, names in _OWN.items() if name in names]
+    owners = [owner for owner, names in OWN.items() if name in names]
     return name.endswith("_DATABASE_URL") or name in _FOR_PREPARATION or bool(owners and owners[0] not in domains)
 
 

@@ -29,6 +29,10 @@ def url_user(url: str) -> str:
     return unquote(_split(url).username or "")
 
 
+def has_password(url: str) -> bool:
+    return bool(_split(url).password)
+
+
 def without_password(url: str) -> str:
     """The same server, database and role, for people."""
     parts = urlsplit(url)

@@ -66,8 +66,8 @@ def _not_allowed(request: HttpRequest, *, allowed: str) -> Problem:
 
 
 def _refuse_unknown_host(request: HttpRequest) -> None:
-    """ALLOWED_HOSTS. A probe comes by an address that nobody could have listed."""
-    if request.path == "/health" or request.path.startswith("/health/"):
+    """ALLOWED_HOSTS. Probes, and who reads figures, come by an address that nobody could have listed."""
+    if request.path in ("/health", "/metrics") or request.path.startswith("/health/"):
         return
     try:
         request.get_host()

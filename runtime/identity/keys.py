@@ -57,10 +57,14 @@ def signing_key() -> SigningKey | None:
     return _load(settings.JWT_SIGNING_KEY) if settings.JWT_SIGNING_KEY else None
 
 
-def verifying_keys() -> VerifyingKeys:
-    """The keys that a token may be signed with. None at all means that every token is refused."""
+def verifying_keys(*, wait: bool = False) -> VerifyingKeys:
+    """
+    The keys that a token may be signed with. None at all means that every token is refused.
+
+    With ``wait`` those that are published elsewhere are asked for now, where none is known yet.
+    """
     own, others = signing_key(), _published()
-    found = dict(others.known()) if others else {}
+    found = dict(others.fetched() if wait and own is None else others.known()) if others else {}
     return VerifyingKeys(by_kid={**found, own.kid: own.private.public_key()} if own else found)
 
 

@@ -54,6 +54,12 @@ class PublishedKeys:
             self._fetch_beside()
         return self._keys
 
+    def fetched(self) -> Mapping[str, RSAPublicKey]:
+        """What is believed, or where nothing is known yet, what is published now. Waits for that one answer."""
+        if not self._keys:
+            self.find("")
+        return self._keys
+
     def find(self, kid: str) -> RSAPublicKey | None:
         """
         The key of this name. One that is not known is asked for, now, unless that was done a moment ago.

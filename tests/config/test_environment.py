@@ -151,6 +151,14 @@ def test_a_domains_own_url_as_its_own_role_is_taken_as_it_is_and_administers_not
     assert not found.databases_known
 
 
+def test_a_domains_own_login_without_a_password_has_the_one_that_follows_from_the_secret(settings_of):
+    found = settings_of(ORDERS_DATABASE_URL="postgresql://orders@elsewhere:5433/orders")
+
+    password = role_password("orders", found.secret_key)
+    assert found.databases["orders"] == f"postgresql://orders:{password}@elsewhere:5433/orders"
+    assert found.admin_databases["orders"] is None
+
+
 def test_only_the_databases_of_what_is_hosted_have_to_be_known(settings_of):
     found = settings_of(ORDERS_DATABASE_URL="postgresql://orders:x@elsewhere/orders", DOMAINS="orders")
 

@@ -13,9 +13,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from config.environment import ENVIRONMENT
+from config.supervision.commands import PROJECT
 from config.supervision.errors import DoesNotStop, NotRemoved, SupervisorError
 from config.supervision.leftovers import clear_leftovers
-from config.supervision.processes import PROJECT
 from runtime.embedded.errors import EmbeddedError
 from runtime.embedded.placement import discard
 from runtime.embedded.process import is_alive, started_at, wait_until

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.gateway import describe, read_group
 from runtime.embedded.errors import EmbeddedError
 from runtime.gateway.configuration import MAIN_FILE, render
-from runtime.gateway.program import ConfigurationRefused, HaproxyMissing, check, reload, write
+from runtime.gateway.program import ConfigurationRefused, HaproxyMissing, check, command, environment, reload, write
 from runtime.gateway.site import BadSite, Site
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, help="where to write (gateway below STATE_DIR)")
         parser.add_argument("--write", action="store_true", help="write the files instead of printing the first")
         parser.add_argument("--check", action="store_true", help="exit 1 where HAProxy refuses them")
+        parser.add_argument("--run", action="store_true", help="check, write, and become HAProxy: for a container")
         parser.add_argument(
             "--reload", type=int, metavar="PID", help="write, and have this running HAProxy take it over"
         )
@@ -45,9 +47,16 @@ class Command(BaseCommand):
                 metrics=options["metrics"],
                 nameservers=options["nameserver"],
             )
+            if options["run"]:
+                self._run(site)
             self._do(site, checked=options["check"], written=options["write"], pid=options["reload"])
         except (BadSite, ConfigurationRefused, HaproxyMissing, EmbeddedError, ProcessLookupError) as error:
             raise CommandError(str(error)) from error
+
+    def _run(self, site: Site) -> NoReturn:
+        check(site)
+        arguments = command(write(site))
+        os.execve(arguments[0], arguments, environment())  # noqa: S606
 
     def _do(self, site: Site, *, checked: bool, written: bool, pid: int | None) -> None:
         if pid is not None:

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 
 from runtime.databases.roles import provision
 from runtime.databases.urls import role_url
@@ -109,6 +110,28 @@ def test_a_failure_on_the_way_leaves_the_process_in_the_running_role(
         call_command("migrate", domain="orders", verbosity=0)
 
     assert sql("orders", "SELECT current_user") == "orders"
+
+
+@pytest.mark.usefixtures("committed")
+def test_who_only_looks_whether_all_is_migrated_makes_nothing_and_needs_no_administrator(
+    login: Logins, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("runtime.databases.management.commands.migrate.provision", lambda **told: made.append(told))
+    monkeypatch.setattr(
+        "runtime.databases.management.commands.migrate.restrict_append_only", lambda **told: made.append(told)
+    )
+    before = shape(login)
+
+    call_command("migrate", "--check", verbosity=0)
+    settings.DATABASE_ADMINS = dict.fromkeys(DOMAINS)
+    call_command("migrate", "--check", verbosity=0)
+
+    assert (made, shape(login)) == ([], before)
+    monkeypatch.setattr(MigrationRecorder, "applied_migrations", lambda self: {})
+    with pytest.raises(SystemExit) as missing:
+        call_command("migrate", "--check", verbosity=0)
+    assert missing.value.code == 1
 
 
 def test_a_domain_without_a_known_database_is_named(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from io import StringIO
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.core.management import CommandError, call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -18,6 +20,8 @@ from runtime.gateway.configuration import render
 from runtime.gateway.program import ConfigurationRefused, HaproxyMissing
 from runtime.gateway.site import BadSite, DnsName, Group, Limits, Server, Session
 from runtime.http.counters import Limit
+from runtime.identity import keys
+from runtime.identity.jwk import published
 from tests.runtime.gateway.doors import site_of
 
 GROUPS = (
@@ -127,6 +131,22 @@ def test_a_group_that_cannot_be_read_is_refused(text, sentence):
     with pytest.raises(BadSite) as refused:
         read_group(text)
     assert str(refused.value).startswith(sentence)
+
+
+def test_without_a_signing_key_the_published_ones_are_asked_for_and_without_any_there_is_no_gateway(settings, tmp_path):
+    own = describe(bind="*:8000", groups=[read_group(text) for text in SHOP], folder=tmp_path).keys
+    settings.JWT_SIGNING_KEY, settings.JWKS_KEPT_IN = None, tmp_path / "jwks.json"
+    settings.JWKS_URL = "http://127.0.0.1:1/.well-known/jwks.json"
+    keys._published_at.cache_clear()
+
+    with pytest.raises(BadSite, match=r"no keys came from JWKS_URL=http://127\.0\.0\.1:1/"):
+        describe(bind="*:8000", groups=[read_group(text) for text in SHOP], folder=tmp_path)
+
+    loaded = {kid: load_pem_public_key(pem.encode()) for kid, pem in own.items()}
+    settings.JWKS_KEPT_IN.write_text(json.dumps({"url": settings.JWKS_URL, **published(loaded)}))
+    settings.JWKS_KEPT_IN.chmod(0o600)
+    keys._published_at.cache_clear()
+    assert describe(bind="*:8000", groups=[read_group(text) for text in SHOP], folder=tmp_path).keys == own
 
 
 def _views(patterns: Any, path: str = "/") -> Any:

@@ -258,10 +258,13 @@ def test_an_answer_that_may_be_kept_says_so_itself(client):
     assert client.get("/kept")["Cache-Control"] == "public, max-age=60"
 
 
-def test_another_host_is_a_400_but_for_a_probe(client, settings):
+def test_another_host_is_a_400_but_for_a_probe_and_who_reads_figures(client, settings):
     settings.ALLOWED_HOSTS = ["shop.example"]
 
     assert client.get("/thing", headers={"host": "shop.example"}).status_code == 200
     assert client.get("/thing", headers={"host": "evil.example"}).json()["code"] == "unknown_host"
     assert client.get("/thing", headers={"host": "a b\x00"}).json()["code"] == "unknown_host"
     assert client.get("/health", headers={"host": "10.1.2.3:8000"}).status_code == 200
+    # There is none on this port, and that is all that is wrong with it.
+    assert client.get("/metrics", headers={"host": "10.1.2.3:8001"}).json()["code"] == "not_found"
+    assert client.get("/metrics/all", headers={"host": "10.1.2.3:8001"}).json()["code"] == "unknown_host"

@@ -126,6 +126,17 @@ def test_keys_are_asked_for_when_the_first_token_comes_and_then_believed(publish
     assert publisher.asked == 1
 
 
+def test_whoever_needs_them_before_any_token_comes_waits_for_the_first_answer_and_for_no_other(publisher, clock):
+    publisher.publish(FIRST)
+    found = PublishedKeys(publisher.url)
+
+    assert [found.fetched() for _ in range(3)] == [FIRST] * 3
+    assert publisher.asked == 1
+
+    publisher.status = 503
+    assert PublishedKeys(publisher.url).fetched() == {}
+
+
 def test_an_unknown_key_is_asked_for_once_in_ten_seconds(publisher, clock):
     publisher.publish(FIRST)
     found = PublishedKeys(publisher.url)

@@ -41,7 +41,9 @@ class Command(DjangoMigrate):
             raise CommandError(
                 f"No database is known for {alias}: set DATABASE_URL or {alias.upper()}_DATABASE_URL, or run `make up`."
             )
-        if admin_url:
+        # --check only looks: a process may ask it that must not make anything.
+        looks_only = options.get("check_unapplied", False)
+        if admin_url and not looks_only:
             provision(admin_url=admin_url, domain=alias, secret_key=settings.SECRET_KEY)
         running = connections[alias].settings_dict.copy()
         connections[alias].close()
@@ -53,7 +55,8 @@ class Command(DjangoMigrate):
             connections[alias].close()
             connections[alias].settings_dict.clear()
             connections[alias].settings_dict.update(running)
-        restrict_append_only(owner_url=owner_url, domain=alias, tables=append_only_tables(alias))
+        if not looks_only:
+            restrict_append_only(owner_url=owner_url, domain=alias, tables=append_only_tables(alias))
 
 
 def append_only_tables(domain: str) -> list[str]:
