@@ -26,10 +26,18 @@ def require_builder() -> None:
         reason = "a base is made as root, and this is somebody else"
     if not reason and sys.base_prefix == "/usr":
         reason = "the base gets the Python that runs this, and the system's own is in too many places"
+    if not reason and not _may_mount():
+        reason = "this machine lets nobody mount"
     if reason and os.environ.get("REQUIRE_ALL") == "1":
         pytest.fail(f"No image can be built here: {reason}. REQUIRE_ALL=1 says that one has to be.")
     if reason:
         pytest.skip(f"No image can be built here: {reason}.")
+
+
+def _may_mount() -> bool:
+    """Whether a process here may have a view of the files of its own, as each in a container has."""
+    words = ("unshare", "--mount", "sh", "-c", "mount --bind / /mnt")
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
