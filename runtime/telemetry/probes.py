@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,10 +42,14 @@ def open_door() -> ThreadingHTTPServer | None:
     """
     if settings.PROBE_BIND is None:
         return None
-    server = ThreadingHTTPServer(settings.PROBE_BIND, _Answers)
+    server = (_Door6 if ":" in settings.PROBE_BIND[0] else ThreadingHTTPServer)(settings.PROBE_BIND, _Answers)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
     return server
+
+
+class _Door6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 class _Answers(BaseHTTPRequestHandler):
