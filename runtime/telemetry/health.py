@@ -14,10 +14,10 @@ import datetime
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
@@ -138,14 +138,19 @@ def missing_migration(alias: str) -> str | None:
         return None
     with connections[alias].temporary_connection():
         applied = MigrationRecorder(connections[alias]).applied_migrations()
-    for label in (*settings.RUNTIME_APPS, alias):
-        # By their names: to import them all would take longer than a probe may.
-        folder = Path(apps.get_app_config(label).path, "migrations")
-        for name in sorted(file.stem for file in folder.glob("[0-9]*.py")):
-            if (label, name) not in applied:
-                return f"{label}.{name}"
-    _UP_TO_DATE.add(alias)
-    return None
+    missing = [f"{label}.{name}" for label, name in _migrations_of(alias) if (label, name) not in applied]
+    if not missing:
+        _UP_TO_DATE.add(alias)
+    return missing[0] if missing else None
+
+
+def _migrations_of(alias: str) -> Iterator[tuple[str, str]]:
+    """By the names of their files: to import them all would take longer than a probe may."""
+    for package in settings.INSTALLED_APPS:
+        label = package.rpartition(".")[2]
+        spec = find_spec(f"{package}.migrations") if label in (*settings.RUNTIME_APPS, alias) else None
+        for folder in (spec and spec.submodule_search_locations) or ():
+            yield from ((label, file.stem) for file in sorted(Path(folder).glob("[0-9]*.py")))
 
 
 def _answer(checks: dict[str, Any], *, healthy: bool) -> HttpResponse:

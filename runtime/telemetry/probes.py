@@ -19,7 +19,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import resolve
+from django.urls import get_resolver
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from runtime.telemetry.metrics import exposition
@@ -78,7 +78,7 @@ def _answer(path: str) -> HttpResponse:
     path = path.partition("?")[0]
     about = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "SERVER_NAME": "probes", "SERVER_PORT": "0"}
     try:
-        match = resolve(path, settings.PROBE_URLCONF)
+        match = get_resolver(settings.PROBE_URLCONF).resolve(path)
         view: Callable[..., Any] = match.func
         answering = async_to_sync(view) if inspect.iscoroutinefunction(view) else view
         answer: HttpResponse = answering(WSGIRequest({**about, "wsgi.input": BytesIO()}), **match.kwargs)
