@@ -55,15 +55,25 @@ def count_once_true(event: Event, *, using: str) -> None:
     transaction.on_commit(partial(_count, event, using), using=using, robust=True)
 
 
+@cache
+def _events(domain: str, event_type: str) -> Counter:
+    return _EVENTS.labels(domain, event_type)
+
+
 def _count(event: Event, domain: str) -> None:
-    _EVENTS.labels(domain, event.name).inc()
+    _events(domain, event.name).inc()
     figure = _figures().get(event.name)
     if figure is not None:
         figure.count(event)
 
 
+@cache
+def _tries(consumer: str, event_type: str, result: str) -> Counter:
+    return _TRIES.labels(consumer, event_type, result)
+
+
 def count_try(event_type: str, *, consumer: str, result: str) -> None:
-    _TRIES.labels(consumer, event_type, result).inc()
+    _tries(consumer, event_type, result).inc()
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from runtime.telemetry.metrics import Counter
 
 __all__ = ["count_run", "count_try"]
@@ -22,5 +24,10 @@ def count_run(definition: str, state: str) -> None:
     _RUNS.labels(definition, state).inc()
 
 
+@cache
+def _tries(definition: str, step: str, action: str, result: str) -> Counter:
+    return _TRIES.labels(definition, step, action, result)
+
+
 def count_try(definition: str, step: str, action: str, result: str) -> None:
-    _TRIES.labels(definition, step, action, result).inc()
+    _tries(definition, step, action, result).inc()
