@@ -32,7 +32,7 @@ test-apart: setup-dev ## The tests of whole split shops under faults, restarts a
 	@$(PYTHON_IN_VENV) -m pytest -n 2 -m apart $(ARGS)
 
 proof: setup-dev ## The long proofs: nine months of sales, a million products (ARGS= adds arguments for pytest)
-	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 0 -m proof -s tests/proofs tests/journeys/test_kill.py $(ARGS)
 
 chaos-money: setup-dev ## Faults of the provider, kills, lost commits, sleepers: the money compared from outside (CHAOS_SEED=)
 	@CHAOS=full $(PYTHON_IN_VENV) -m pytest -n 0 -s --timeout 7200 tests/chaos $(ARGS)

@@ -43,10 +43,7 @@ def main() -> int:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
         with console.status("Calls") as status:
             called = calls.measure_calls(folder / "bench", rounds=wanted.rounds, calls=asked, tell=status.update)
-        with console.status("Apart") as status:
-            sides = apart.measure_apart(
-                folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
-            )
+        sides = measured_apart(folder, wanted, console) if apart_by(os.environ) else []
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
@@ -57,7 +54,8 @@ def main() -> int:
     report.show_engine(turns, console)
     report.show_events(backlogs, console)
     report.show_calls(called, console)
-    report.show_apart(sides, console)
+    if sides:
+        report.show_apart(sides, console)
     found = {
         **facts,
         **report.as_json(figures),
@@ -70,6 +68,19 @@ def main() -> int:
     (folder / "bench.svg").write_text(svg(figures))
     console.print(f"All of it: {folder / 'bench.json'}; as a picture: {folder / 'bench.svg'}", highlight=False)
     return 0
+
+
+def measured_apart(folder: Path, wanted: Wanted, console: Console) -> list[list[apart.Side]]:
+    with console.status("Apart") as status:
+        return apart.measure_apart(folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update)
+
+
+def apart_by(environ: Mapping[str, str]) -> bool:
+    """APART: whether an order in four services is measured beside one in a single process group. Raises BadSetting."""
+    said = environ.get("APART") or "on"
+    if said not in {"on", "off"}:
+        raise BadSetting(name="APART", value=said, wanted="it takes on or off")
+    return said == "on"
 
 
 def wanted_by(environ: Mapping[str, str]) -> Wanted:

@@ -63,6 +63,10 @@ REFUSALS = {
     "user_unknown": (403, "This account may not place orders."),
 }
 """How a placed order that was refused is answered, by its reason."""
+CALLED_OFF = (409, "The order was cancelled before it was confirmed. No money is kept.")
+"""For any other reason: whoever placed it changed their mind meanwhile, or it could not be carried out."""
+NEVER_CONFIRMED = 2
+"""The version of an order that was created and cancelled, with nothing between."""
 
 
 def own_only(request: Request) -> UUID | None:
@@ -272,11 +276,11 @@ def _order(order: Order, **kwargs: Any) -> Response:
 
 
 def _answer(placed: Placed) -> Response:
-    order = placed.order
+    order, reason = placed.order, placed.order.reason or ""
     headers = {"Idempotency-Replayed": "true"} if placed.replayed else {}
-    if order.status == CANCELLED and order.reason in REFUSALS:
-        status, detail = REFUSALS[order.reason]
+    if order.status == CANCELLED and (reason in REFUSALS or order.version == NEVER_CONFIRMED):
+        status, detail = REFUSALS.get(reason, CALLED_OFF)
         facts = {"skus": order.skus} if order.skus else {}
-        raise Problem(status, order.reason, detail, headers=headers, order_id=str(order.id), **facts)
+        raise Problem(status, reason, detail, headers=headers, order_id=str(order.id), **facts)
     status = 202 if order.status == PENDING else 201
     return _order(order, status=status, headers={**headers, "Location": f"/api/orders/{order.id}"})

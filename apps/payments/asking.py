@@ -66,7 +66,7 @@ class Provider:
         Something may have happened to a payment, whatever we think of it: find out, and do what follows. The refunds
         that it owes are not hurried: each that fails is announced, and they have a timer of their own.
         """
-        if payment.status in Payment.OPEN:
+        if payment.status in Payment.OPEN or queries.owes_a_first_refund(payment):
             return self.converge(payment)
         if payment.status in {contract.CAPTURED, contract.REFUNDED} or not payment.reference:
             return payment

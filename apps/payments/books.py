@@ -184,6 +184,8 @@ def record_answer(payment: Payment, action: str, answer: gateways.Answer) -> Pay
                 return current
             current.intent = Payment.VOID
             current.save(using=ALIAS, update_fields=["intent"])
+            # No process waits for it any more: a timer sees to it that it is undone.
+            record_lateness(current)
         _settle(current, answer)
     return current
 
@@ -194,18 +196,28 @@ def record_lateness(payment: Payment) -> None:
 
 
 def take_due_looks(*, limit: int) -> list[Payment]:
-    """Payments that are to be looked at once more, each given to one caller only; the older, the less often."""
+    """
+    Payments that are to be looked at once more, each given to one caller only. What has come undone is looked at less
+    and less often, what has still to be undone again and again.
+    """
     with transaction.atomic(using=ALIAS):
         rows = list(
             Payment.objects.using(ALIAS)
             .select_for_update(skip_locked=True)
             .filter(look_at__lte=Now())
-            .order_by("look_at")[:limit]
+            .order_by("look_at", "id")[:limit]
         )
         taken = Payment.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows])
-        ended = Q(status__in=(contract.VOIDED, contract.FAILED), updated_at__gt=Now() - LOOK_UNTIL)
+        undone = Q(status__in=(contract.VOIDED, contract.FAILED))
+        to_be_undone = ~undone & Q(intent=Payment.VOID) & ~Q(status=contract.REFUNDED)
         later = Greatest(Now() + LOOK_AFTER, Now() + (Now() - F("updated_at")))
-        taken.update(look_at=Case(When(ended, then=later), default=Value(None)))
+        taken.update(
+            look_at=Case(
+                When(to_be_undone, then=Now() + LOOK_AFTER),
+                When(undone & Q(updated_at__gt=Now() - LOOK_UNTIL), then=later),
+                default=Value(None),
+            )
+        )
     return rows
 
 

@@ -83,6 +83,13 @@ def history(order_id: UUID) -> tuple[PaymentMoment, ...]:
     return tuple(sorted(found, key=lambda moment: moment.at))
 
 
+def owes_a_first_refund(payment: Payment) -> bool:
+    """It was taken against our intent, and whoever saw that did not live to write the refund down."""
+    if payment.status != CAPTURED or payment.intent != Payment.VOID:
+        return False
+    return not Refund.objects.using(ALIAS).filter(payment=payment, key=f"{payment.key}:refund").exists()
+
+
 def payments(*, user_id: UUID | None, order_id: UUID | None, page: PageRequest) -> Page[Payment]:
     rows = _whole()
     if user_id is not None:

@@ -115,7 +115,7 @@ def take_due_refunds(*, limit: int) -> list[Refund]:
             .select_for_update(of=("self",), skip_locked=True)
             .select_related("payment")
             .filter(done_at=None, due_at__lte=Now())
-            .order_by("due_at")[:limit]
+            .order_by("due_at", "id")[:limit]
         )
         Refund.objects.using(ALIAS).filter(pk__in=[row.pk for row in rows]).update(due_at=Now() + REFUND_LEASE)
     return rows

@@ -159,7 +159,7 @@ def take_due(*, consumer: str, limit: int) -> list[Turn]:
             InboxMessage.objects.using(consumer)
             .select_for_update(skip_locked=True)
             .filter(handled_at=None, parked_at=None, due_at__lte=Now())
-            .order_by("due_at")
+            .order_by("due_at", "event_id")
             .values_list("event_id", "attempts")[:limit]
         )
         if rows:

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 BATCH = 500
 GRACE = 4.0
 """Seconds after it was sent before an event is asked about, doubled with each time that it was sent again ..."""
-LONGEST_GRACE = 60.0
-"""... but no longer than this."""
+LONGEST_GRACE = 8.0
+"""... but no longer than this: whatever was lost before, what is lost now is sent again within ten seconds."""
 
 LEISURE = 9
 """How many times as long as a look took the next one waits, where all of a batch is still in the queues ..."""

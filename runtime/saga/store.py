@@ -155,20 +155,21 @@ def wake(saga: type[Saga], *, subject: UUID) -> None:
 
 def take_due(*, using: str, limit: int, nudge_again: timedelta) -> list[tuple[UUID, int]]:
     """
-    Runs that are due and that nobody holds, each with the epoch of its last holder. Each is not due again for a while:
-    whoever is nudged claims it.
+    Runs that are due and that nobody holds, the longest due first, each with the epoch of its last holder. Each is not
+    due again for a while: whoever is nudged claims it.
     """
     free = Q(lease_until=None) | Q(lease_until__lte=Now())
     due = (
         SagaRun.objects.using(using)
         .filter(free, state__in=SagaRun.UNFINISHED, due_at__lte=Now())
-        .order_by("due_at")
+        .order_by("due_at", "id")
         .values_list("id", flat=True)[:limit]
     )
     with connections[using].cursor() as cursor:
         parameters: list[Any] = [nudge_again, list(due)]
         cursor.execute(_TAKE, parameters)
-        return list(cursor.fetchall())
+        epochs = dict(cursor.fetchall())
+    return [(run_id, epochs[run_id]) for run_id in parameters[1] if run_id in epochs]
 
 
 def unfinished_subjects(subjects: list[UUID], *, using: str) -> frozenset[UUID]:

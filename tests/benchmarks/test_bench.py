@@ -41,8 +41,10 @@ def bench(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(600)
-def test_ten_orders_give_every_figure(folder):
-    done = bench(folder, ROUNDS="1", ORDERS="10", CONCURRENCY="1,2", EVENTS="20,40", CALLS="50", COLUMNS="80")
+@pytest.mark.parametrize("beside", ["off", pytest.param("on", marks=pytest.mark.apart)])
+def test_ten_orders_give_every_figure(folder, beside):
+    settings = {"ROUNDS": "1", "ORDERS": "10", "CONCURRENCY": "1,2", "EVENTS": "20,40", "CALLS": "50", "APART": beside}
+    done = bench(folder, **settings, COLUMNS="80")
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((folder / "bench.json").read_text())
     assert found["settings"]["orders"] == 10
@@ -64,6 +66,7 @@ def test_ten_orders_give_every_figure(folder):
     (called,) = found["calls"]["rounds"]
     assert all(sum(sides) > 0 for sides in (called["health"], *called["remote"].values()))
     assert all(called["local"][method] > called["straight"][method] > 0 for method in ("quote", "release"))
+    assert len(found["apart"]) == (1 if beside == "on" else 0)
     for together, apart in found["apart"]:
         assert together["cpu_ms"].keys() == SERVERS_AND_PROCESSES
         assert apart["cpu_ms"].keys() == SERVERS_AND_PROCESSES | {"gateway"}
@@ -78,3 +81,4 @@ def test_a_setting_that_makes_no_sense_is_named(folder):
     done = bench(folder, ORDERS="many")
     assert done.returncode == 1
     assert done.stdout == "ORDERS='many' cannot be used: it takes whole numbers from 1.\n"
+    assert bench(folder, APART="maybe").stdout == "APART='maybe' cannot be used: it takes on or off.\n"

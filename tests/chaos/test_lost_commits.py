@@ -15,7 +15,7 @@ from tests.chaos.house import STOCK, House
 from tests.chaos.test_kills import endless
 from tests.shop import wait_until
 
-LOST = 300 if FULL else 10
+LOST = 300 if FULL else 4
 ONE_IN = 40
 
 

@@ -7,7 +7,7 @@ from tests.chaos.checks import all_is_well
 from tests.chaos.conftest import FULL
 from tests.chaos.house import STOCK, House
 
-ORDERS = 200 if FULL else 6
+ORDERS = 200 if FULL else 3
 AT_ONCE = 24 if FULL else 12
 
 FAULTS = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from uuid import UUID
 
 import pytest
+from rest_framework.test import APIClient
 
 from apps.orders.sagas import CancelOrder, PlaceOrder
 from runtime.databases.transactions import open_transactions
+from runtime.identity.tokens import issue
 from runtime.saga.models import SagaRun
 from runtime.telemetry import crashpoints
 from tests.together import together
@@ -68,3 +71,40 @@ def test_a_cancel_there_ends_with_the_order_cancelled_and_nothing_taken(
     assert shop.saga(order.id) == "compensated"
     assert not SagaRun.objects.using("orders").filter(definition=CancelOrder.name).exists()
     assert shop.stream(order.id) == ["OrderCreated", "OrderCancelled"]
+
+
+def post(shop) -> tuple:
+    """The status, what else tells how it went, and whether this was the first answer again."""
+    answer = APIClient(raise_request_exception=False).post(
+        "/api/orders",
+        {"items": [{"sku": "A", "quantity": 1}], "paymentMethod": "pm_card_visa"},
+        format="json",
+        headers={"authorization": f"Bearer {issue(user_id=shop.user_id, roles=())}", "idempotency-key": "k"},
+    )
+    body = answer.json()
+    told = body.get("code", body["status"]), UUID(body.get("orderId", body.get("id")))
+    return answer.status_code, *told, "idempotency-replayed" in answer
+
+
+def test_whoever_cancels_while_it_is_placed_is_answered_no_order_and_the_same_again(committed, shop, at_boundary):
+    shop.product()
+
+    def cancel() -> None:
+        together(partial(shop.cancel, SagaRun.objects.using("orders").get().subject))
+
+    at_boundary.update(where=("saga.before_step", 3), what=cancel)
+    first, again = post(shop), post(shop)
+
+    order_id = SagaRun.objects.using("orders").get().subject
+    assert (first, again) == ((409, "cancelled", order_id, False), (409, "cancelled", order_id, True))
+    assert shop.moved(order_id) == []
+
+
+def test_an_order_that_was_confirmed_and_then_cancelled_is_answered_as_it_is(committed, shop):
+    shop.product()
+
+    first = post(shop)
+    shop.cancel(first[2])
+
+    assert first[:2] == (201, "confirmed")
+    assert post(shop) == (201, "cancelled", first[2], True)

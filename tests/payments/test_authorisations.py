@@ -9,7 +9,7 @@ import pytest
 from apps.payments import books
 from apps.payments.books import record_reference
 from apps.payments.gateways import Answer, ProviderFailed, ProviderSilent
-from contracts.payments import InsufficientFunds, PaymentClosed, PaymentUnknown
+from contracts.payments import InsufficientFunds, PaymentClosed, PaymentDeclined, PaymentUnknown
 from runtime.calls import call
 from tests.payments.till import Till, pounds
 from tests.together import kinds, shift_clock, together
@@ -295,6 +295,66 @@ def test_money_held_after_the_cancellation_is_let_go(theirs, provider):
 
     assert (theirs.row.status, provider.charges[theirs.key].state) == ("voided", "cancelled")
     assert theirs.moved == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("silence", ["before", "after", ProviderFailed("no")])
+def test_money_held_after_it_was_declined_is_let_go_though_the_provider_is_silent_at_first(theirs, provider, silence):
+    provider.settles = "declined"
+    with pytest.raises(PaymentDeclined):
+        theirs.charge(capture=False)
+    assert theirs.row.look_at is None
+    provider.charges[theirs.key].state = "authorized"
+    provider.misbehave["cancel"] = [silence]
+
+    theirs.service.webhook(provider="testers", body=theirs.key.encode(), headers={"Signature": "good", "Event": "e1"})
+    assert theirs.row.status == "authorized"
+    shift_clock("payments", "6 seconds")
+    theirs.service.look_again()
+
+    assert (theirs.row.status, provider.charges[theirs.key].state) == ("voided", "cancelled")
+    assert (theirs.moved, provider.net()) == ([], 0)
+
+
+@pytest.mark.django_db
+def test_money_held_after_the_cancellation_is_asked_about_until_it_is_let_go(theirs, provider):
+    provider.settles = "pending"
+    theirs.charge(capture=False)
+    theirs.void()
+    provider.charges[theirs.key].state = "authorized"
+    provider.misbehave["cancel"] = ["before"] * 5
+
+    for seconds in (6, 700, 706, 712, 718):
+        shift_clock("payments", f"{seconds} seconds")
+        theirs.service.look_again()
+        assert theirs.row.status == "authorized"
+    shift_clock("payments", "724 seconds")
+    theirs.service.look_again()
+
+    assert (theirs.row.status, provider.charges[theirs.key].state) == ("voided", "cancelled")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_late_capture_that_was_written_down_by_one_who_died_is_given_back_by_the_next(theirs, provider, looks):
+    provider.settles = "pending"
+    theirs.charge()
+    theirs.void()
+    provider.charges[theirs.key].state = "captured"
+    late = theirs.row
+    said = Answer(state="captured", reference=late.reference, amount=late.money, refunded=pounds("0.00"))
+    assert books.record_answer(late, "inquire", said).status == "captured"
+
+    for look in range(1, looks + 1):
+        shift_clock("payments", f"{6 * look} seconds")
+        if look < looks:
+            books.take_due_looks(limit=1)  # and this one died before it did anything
+        else:
+            theirs.service.look_again()
+
+    assert theirs.row.status == "refunded"
+    assert theirs.moved == [("capture", "25.00"), ("refund", "25.00")]
+    assert (provider.net(), provider.times("refund")) == (0, 1)
 
 
 @pytest.mark.django_db

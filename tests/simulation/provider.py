@@ -201,6 +201,7 @@ class Provider:
             known.failing_refunds[repayment.key] = self._dice.number(1, 12) if fails else 0
         if known.failing_refunds[repayment.key] > 0 and not self._dice.faults_are_over:
             known.failing_refunds[repayment.key] -= 1
+            self._kept.add(("refund", repayment.key, repayment.number))
             raise ProviderFailed("this refund has failed")
         if repayment.key not in known.pending_refunds and self._dice.fault("refund settles later"):
             known.pending_refunds[repayment.key] = self._world.now + self._dice.between(1, 20)

@@ -26,6 +26,8 @@ def slow_ones_begin(player: Player) -> list[tuple[str, str]]:
         placed = player.place("ada", ("CX", 1), method=method, key=f"slow-{method}")
         ends.append((placed.body["id"], end))
     later = player.place("ada", ("CX", 1), key="slow-later", prefer="respond-async").body["id"]
+    # A worker makes its payment. What is listed by age further down has to be of one age in every grouping.
+    player.until("operator", f"/api/payments?orderId={later}", lambda body: _is("captured")(body["items"][0]))
     return [*ends, (later, "confirmed")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -39,16 +40,25 @@ def raising(error: Exception):
 # --- Values ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_arrives_is_equal_and_not_the_same_object():
+def test_what_nobody_can_change_is_handed_over_as_it_is():
     service = Keeps()
 
-    answer = client(service).pack(box=BOX, labels=["x"])
+    answer = client(service).pack(box=BOX, labels=("x",))
 
-    assert service.given[0]["box"] == BOX == answer
-    assert service.given[0]["box"] is not BOX
-    assert service.given[0]["box"].price is not BOX.price
-    assert answer is not service.returned
-    assert answer is not BOX
+    assert service.given == [{"box": BOX, "labels": ("x",)}]
+    assert answer is service.given[0]["box"] is BOX
+
+
+def test_what_the_service_changes_afterwards_does_not_reach_the_caller():
+    tags = ["a"]
+    box = replace(BOX, tags=tags)
+    service = Keeps(answer=lambda: box)
+
+    answer = client(service).pack(box=BOX, labels=())
+    tags.append("b")
+
+    assert answer == replace(BOX, tags=("a",))
+    assert answer is not box
 
 
 def test_what_the_caller_changes_afterwards_does_not_reach_the_service():

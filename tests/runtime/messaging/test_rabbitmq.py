@@ -69,11 +69,11 @@ def make_due() -> None:
     OutboxMessage.objects.using("orders").filter(published_at=None).update(due_at=Now())
 
 
-def long_ago() -> None:
-    """What was sent was sent a minute and more ago."""
+def long_ago(seconds: float = 70) -> None:
+    """What was sent was sent so long ago."""
     rows = OutboxMessage.objects.using("orders").filter(published_at__isnull=False)
     for row in rows:
-        row.published_at -= timedelta(seconds=70)
+        row.published_at -= timedelta(seconds=seconds)
         row.save(using="orders", update_fields=["published_at"])
 
 
@@ -163,6 +163,22 @@ def test_a_broker_that_lost_everything_is_told_everything_again(house):
 
     assert house.take() == house.take("payments") == ["a1", "a2"]
     assert OutboxMessage.objects.using("orders").filter(settled_at=None).count() == 2
+
+
+@pytest.mark.parametrize(("times", "soon", "later"), [(0, 3.0, 1.5), (1, 7.0, 1.5), (9, 7.0, 1.5)])
+def test_what_was_lost_again_and_again_is_sent_again_within_ten_seconds_each_time(house, times, soon, later):
+    tell("a1")
+    house.relay.publish_batch()
+    OutboxMessage.objects.using("orders").update(resent=times)
+    house.take(), house.take("payments")
+
+    long_ago(soon)
+    house.reconciler.compare()
+    assert unsent() == []
+    long_ago(later)
+    house.reconciler.compare()
+
+    assert [name for name, *_ in unsent()] == ["a1"]
 
 
 def test_what_still_waits_in_its_queue_is_not_sent_again(house):
