@@ -7,6 +7,9 @@ import time
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+if os.environ.get("PROBE_BIND"):
+    # The children count, and their parent shows it: in files, as a web server's workers do.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.get('STATE_DIR') or 'var'}/metrics")
 
 import django
 from django.apps import apps
@@ -22,6 +25,7 @@ from django.db import close_old_connections, connections
 from runtime.dynconf.watching import watch
 from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
+from runtime.telemetry.probes import open_door
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
 
@@ -102,4 +106,5 @@ def _own_connections(**kwargs: Any) -> None:
 @worker_ready.connect
 def _takes_messages(**kwargs: Any) -> None:
     """From now on this one does the work, also while another one still ends what it has begun."""
+    open_door()
     say_ready()

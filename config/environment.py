@@ -67,6 +67,7 @@ class Environment:
     log_format: str
     web_threads: int
     inside_port: int | None
+    probe_bind: tuple[str, int] | None
     public_url: str
     mail: MailSettings
     mail_from: str
@@ -171,6 +172,7 @@ def _http(environ: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, Any]:
         "trusted_proxies": values.networks(environ, "TRUSTED_PROXIES"),
         "web_threads": values.whole(environ, "WEB_THREADS", 8),
         "inside_port": values.port(environ, "INSIDE_PORT", "0") or None,
+        "probe_bind": values.bind(environ, "PROBE_BIND"),
         "public_url": _public_url(environ, run),
     }
 

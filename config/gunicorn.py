@@ -1,7 +1,6 @@
 """The web server. Addresses come from the command line or PORT; what is measured and decided stands here."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
@@ -19,16 +18,12 @@ control_socket_disable = True
 accesslog = None
 
 # Each worker process counts for itself, in files of its own here; /metrics adds them up.
-counts = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.get('STATE_DIR') or 'var'}/metrics"))
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", f"{os.environ.get('STATE_DIR') or 'var'}/metrics")
 
 
 def on_starting(server: Any) -> None:
-    """What an earlier run counted is over. Raises BadSetting where others could not find us."""
+    """Raises BadSetting where others could not find us."""
     _announcement()
-    # The folder stays: that earlier one may still be answering its last requests.
-    counts.mkdir(parents=True, exist_ok=True)
-    for file in counts.glob("*.db"):
-        file.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -58,9 +53,3 @@ def _announcement() -> Any:
     from config.environment import ENVIRONMENT
 
     return announcement_of(ENVIRONMENT)
-
-
-def child_exit(server: Any, worker: Any) -> None:
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

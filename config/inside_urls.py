@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from runtime.calls.serving import contracts
 from runtime.http import configuration
 from runtime.identity.jwks import jwks
-from runtime.telemetry.health import Ready, live
+from runtime.telemetry.health import Ready, Started, live
 from runtime.telemetry.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/jwks.json", jwks),
     path("health/live", live),
     path("health/ready", Ready.as_view()),
+    path("health/ready/<str:domain>", Ready.as_view()),
+    path("health/startup", Started.as_view()),
     path("internal/contracts/<str:domain>/<str:method>", contracts),
 ]
 

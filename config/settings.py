@@ -84,6 +84,7 @@ SERVICES = {domain: f"apps.{domain}.service.SERVICE" for domain in DOMAINS}
 CONTRACTS = {domain: f"contracts.{domain}.{domain.upper()}" for domain in DOMAINS}
 SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 EVENTS = "config.subscriptions.EVENTS"
+EVENT_FIGURES = "config.event_figures.EVENT_FIGURES"
 IDENTITY_PERMISSIONS = "contracts.users.permissions_of"
 IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
@@ -188,6 +189,9 @@ TEMPLATES = [
 # What answers on the inside port, and nowhere else.
 INSIDE_PORT = ENVIRONMENT.inside_port
 INSIDE_URLCONF = "config.inside_urls"
+# Where a worker or a relay is looked after; a web server is on its inside port.
+PROBE_BIND = ENVIRONMENT.probe_bind
+PROBE_URLCONF = "config.probe_urls"
 # What is asked of the databases and the broker whenever /metrics is read, beside what each process has counted.
 METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures", "runtime.saga.figures.SagaFigures")
 STATIC_URL = "/static/"

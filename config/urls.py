@@ -12,7 +12,7 @@ from django.views.generic import RedirectView
 from config.openapi import schema_view
 from runtime.http.docs import DocsView
 from runtime.identity.jwks import jwks
-from runtime.telemetry.health import Ready, live
+from runtime.telemetry.health import Ready, Started, live
 
 DOMAIN_URLS = {
     "users": "apps.users.urls",
@@ -33,6 +33,8 @@ for domain in reversed(API):
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", live),
     path("health/ready", Ready.as_view()),
+    path("health/ready/<str:domain>", Ready.as_view()),
+    path("health/startup", Started.as_view()),
     path("health", Ready.as_view()),
     path(".well-known/jwks.json", jwks),
     # The documents are of all domains, whoever hosts them.

@@ -47,6 +47,17 @@ def port(environ: Mapping[str, str], name: str, default: str) -> int:
     return int(value)
 
 
+def bind(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    """Where to listen: ``*`` is every address."""
+    value = environ.get(name)
+    if not value:
+        return None
+    host, _, number = value.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", number) or int(number) > 65535:
+        raise BadSetting(name, value, "it is an address and a port, as in 127.0.0.1:9102, or *:9102 for all addresses")
+    return ("" if host == "*" else host.strip("[]"), int(number))
+
+
 def server(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
     value = environ.get(name)
     if value and value.partition("://")[0] not in schemes:

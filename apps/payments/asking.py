@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cached_property
+from time import perf_counter
 
 from django.conf import settings
 
@@ -21,6 +22,7 @@ from contracts._base import Unavailable
 from runtime.calls import current_call
 from runtime.resilience import Bulkhead
 from runtime.telemetry.crashpoints import crashpoint
+from runtime.telemetry.metrics import count_answer
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Provider:
         with self.waiting:
             try:
                 self._require_ours(payment)
-                answer = self.gateway.refund(question, timeout=_timeout())
+                answer = self._told("refund", lambda: self.gateway.refund(question, timeout=_timeout()))
             except ProviderSilent as silence:
                 log.warning("refund %s of payment %s is owed: %s", refund.id, payment.id, silence)
                 refunds.record_owed(refund, silence.outcome)
@@ -126,7 +128,8 @@ class Provider:
             number = 0 if begun else books.begin_attempt(payment, "prepare")
             try:
                 self._require_ours(payment)
-                answer = self.gateway.prepare(_charge(payment, number), timeout=_timeout())
+                charge = _charge(payment, number)
+                answer = self._told("prepare", lambda: self.gateway.prepare(charge, timeout=_timeout()))
             except ProviderSilent as silence:
                 return self._silent(payment, "prepare", silence)
             crashpoint("pay.after_prepare_before_record")
@@ -159,13 +162,28 @@ class Provider:
             crashpoint("pay.before_call")
             try:
                 self._require_ours(payment)
-                answer = question(_charge(payment, number), timeout=_timeout())
+                charge = _charge(payment, number)
+                answer = self._told(action, lambda: question(charge, timeout=_timeout()))
             except ProviderSilent as silence:
                 return self._silent(payment, action, silence)
             crashpoint("pay.after_call_before_record")
         if answer is None:
             return books.record_nothing(payment, action)
         return books.record_answer(payment, action, answer)
+
+    def _told[T](self, action: str, ask: Callable[[], T]) -> T:
+        """Its answer, counted with the time that it took; as is its silence, which is raised."""
+        result, began = "broken", perf_counter()
+        try:
+            answer = ask()
+            result = "answered"
+        except ProviderSilent:
+            result = "silent"
+            raise
+        finally:
+            seconds = perf_counter() - began
+            count_answer(provider=self.name, action=action, result=result, seconds=seconds)
+        return answer
 
     def _silent(self, payment: Payment, action: str, silence: ProviderSilent) -> Payment:
         log.warning("payment %s: no answer to %s: %s", payment.id, action, silence)

@@ -46,6 +46,7 @@ class Journal:
     """One line of JSON for each invoice that was placed, flushed before it counts."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self.placed: dict[str, Decimal] = {}

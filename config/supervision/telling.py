@@ -9,6 +9,7 @@ from config.extracted import JWKS_PATH
 from config.supervision.commands import MEMORY
 from config.supervision.doors import HOST, Doors
 from config.supervision.processes import ProcessSpec
+from config.topology import group_name
 
 OWN = {
     "users": ("JWT_SIGNING_KEY", "EMAIL_URL"),
@@ -16,8 +17,8 @@ OWN = {
 }
 """Secrets that one domain alone has a use for."""
 
-_FOR_PREPARATION = ("DATABASE_URL", "TOPOLOGY", "OPERATOR_EMAIL", "OPERATOR_PASSWORD")
-"""An administrator's, or about all processes together."""
+_FOR_PREPARATION = ("DATABASE_URL", "TOPOLOGY", "OPERATOR_EMAIL", "OPERATOR_PASSWORD", "PROBE_BIND")
+"""An administrator's, or about all processes together, or a door that only one of them could have."""
 
 
 def told_to_serve(
@@ -72,8 +73,8 @@ def _addresses(spec: ProcessSpec, settings: Environment, doors: Doors) -> dict[s
             found["JWKS_URL"] = settings.jwks_url or users + JWKS_PATH
     if len(doors.groups()) > 1:
         found |= _behind_a_gateway(settings)
-    if spec.role == "web":
-        found["PROMETHEUS_MULTIPROC_DIR"] = str(settings.state_dir / "metrics" / spec.name)
+    # A worker and a relay have no door of their own: their group's web server shows what they have counted as well.
+    found["PROMETHEUS_MULTIPROC_DIR"] = str(settings.state_dir / "metrics" / group_name(spec.domains))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -48,15 +49,34 @@ class EventFigures(Collector):
     """Asks the databases of the domains hosted here, and the broker, whenever it is asked. What is away is left out."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        gauges = [GaugeMetricFamily(f"mitosis_{name}", words, labels=["domain"]) for name, words in _GAUGES]
-        for domain in settings.HOSTED_DOMAINS:
-            for gauge, value in zip(gauges, _counted(domain), strict=False):
-                gauge.add_metric([domain], value)
-        yield from gauges
-        depth = GaugeMetricFamily("mitosis_queue_depth", "Messages in a queue of the broker.", labels=["queue"])
-        for queue, count in _depths().items():
-            depth.add_metric([queue], count)
-        yield depth
+        yield from _of_the_databases()
+        if settings.BROKER_URL:
+            yield from _of_the_broker(settings.BROKER_URL)
+
+
+def _of_the_databases() -> Iterator[GaugeMetricFamily]:
+    labels = ["domain"]
+    gauges = [GaugeMetricFamily(f"mitosis_{name}", words, labels=labels) for name, words in _GAUGES]
+    up = GaugeMetricFamily("mitosis_database_up", "Whether a domain's database answers: 1 or 0.", labels=labels)
+    words = "How long a domain's database took to say how its events fare, the way there included."
+    took = GaugeMetricFamily("mitosis_database_answer_seconds", words, labels=labels)
+    for domain in settings.HOSTED_DOMAINS:
+        began = time.perf_counter()
+        found = _counted(domain)
+        took.add_metric([domain], time.perf_counter() - began)
+        up.add_metric([domain], 1.0 if found else 0.0)
+        for gauge, value in zip(gauges, found, strict=False):
+            gauge.add_metric([domain], value)
+    yield from (*gauges, up, took)
+
+
+def _of_the_broker(url: str) -> Iterator[GaugeMetricFamily]:
+    depths = _depths(url)
+    yield GaugeMetricFamily("mitosis_broker_up", "Whether the broker answers: 1 or 0.", value=1.0 if depths else 0.0)
+    depth = GaugeMetricFamily("mitosis_queue_depth", "Messages in a queue of the broker.", labels=["queue"])
+    for queue, count in depths.items():
+        depth.add_metric([queue], count)
+    yield depth
 
 
 def _counted(domain: str) -> list[float]:
@@ -69,12 +89,10 @@ def _counted(domain: str) -> list[float]:
         return []
 
 
-def _depths() -> dict[str, int]:
-    if not settings.BROKER_URL:
-        return {}
-    amqp = broker.speaks_amqp(settings.BROKER_URL)
+def _depths(url: str) -> dict[str, int]:
+    amqp = broker.speaks_amqp(url)
     queues = [*settings.HOSTED_DOMAINS, *(f"{domain}.dead" for domain in settings.HOSTED_DOMAINS if amqp)]
-    connection = Connection(settings.BROKER_URL, connect_timeout=2)
+    connection = Connection(url, connect_timeout=2)
     try:
         with broker.reached(connection, limit=2.0):
             return {queue: broker.depth_of(connection, queue) for queue in queues}

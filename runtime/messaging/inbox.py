@@ -24,6 +24,7 @@ from contracts._base import Event
 from runtime.codec import NotDecodable, from_plain
 from runtime.codec.upcasting import NoWayUp, upcast
 from runtime.databases.clock import Now
+from runtime.messaging.counting import count_try
 from runtime.messaging.envelope import Envelope, read, write
 from runtime.messaging.models import InboxMessage
 from runtime.messaging.prepared import Prepared
@@ -194,6 +195,7 @@ def _run(envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
     try:
         return _handle(envelope, consumer=consumer)
     except _NotItsTurn:
+        count_try(envelope.event_type, consumer=consumer, result="waiting")
         # To wait is no attempt.
         _open(envelope, consumer=consumer).update(due_at=None, attempts=F("attempts") - 1)
     except Unreadable as error:
@@ -204,6 +206,7 @@ def _run(envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
         if attempts >= settings.EVENT_ATTEMPTS:
             _park(envelope, reason, consumer=consumer)
         else:
+            count_try(envelope.event_type, consumer=consumer, result="failed")
             due_at = Now() + timedelta(seconds=_wait_after(attempts))
             _open(envelope, consumer=consumer).update(due_at=due_at, error=reason[:2000])
     return None
@@ -221,6 +224,7 @@ def _handle(envelope: Envelope, *, consumer: str) -> Turn | None:
             raise _NotItsTurn
         handler(event)
         crashpoint("consumer.after_effect_before_commit")
+    count_try(envelope.event_type, consumer=consumer, result="handled")
     crashpoint("consumer.after_commit_before_ack")
     return Turn(*follower) if follower[0] is not None else None
 
@@ -253,6 +257,7 @@ def _open(envelope: Envelope, *, consumer: str) -> QuerySet[InboxMessage]:
 
 def _park(envelope: Envelope, reason: str, *, consumer: str) -> None:
     """It waits for a person from now on, and the later events of its aggregate wait behind it."""
+    count_try(envelope.event_type, consumer=consumer, result="parked")
     log.error("%s %s of %s is parked: %s", envelope.event_type, envelope.event_id, envelope.source, reason)
     _open(envelope, consumer=consumer).update(parked_at=Now(), due_at=None, error=reason[:2000])
 

@@ -9,6 +9,7 @@ from django.db import connections
 
 from contracts._base import Event, new_id
 from runtime.codec import encode
+from runtime.messaging.counting import count_once_true
 from runtime.messaging.subscriptions import subscriptions
 from runtime.telemetry.tracing import current_traceparent
 
@@ -71,6 +72,7 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_WITH_COUNTER if sequence is None else _WITH_SEQUENCE, row)
+    count_once_true(event, using=using)
 
 
 def traces_of(subject: str, *, using: str) -> dict[int, str]:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prometheus_client import Gauge
-
 from runtime.resilience.breaker import Standing, State
-from runtime.telemetry.metrics import counted
+from runtime.telemetry.metrics import Gauge, counted
 
 __all__ = ["Neighbour", "neighbours", "teller"]
 
@@ -23,7 +21,10 @@ _STATE = Gauge(
     multiprocess_mode="liveall",
 )
 _SINCE = Gauge(
-    "mitosis_breaker_since_seconds", "Since when it stands so, in Unix time.", ["callee"], multiprocess_mode="liveall"
+    "mitosis_breaker_since_timestamp_seconds",
+    "Since when it stands so, in Unix time.",
+    ["callee"],
+    multiprocess_mode="liveall",
 )
 _FAILURES = Gauge(
     "mitosis_breaker_failures", "How often it has failed in a row, of late.", ["callee"], multiprocess_mode="liveall"
@@ -71,7 +72,7 @@ def neighbours() -> list[Neighbour]:
             callee=callee,
             process=process,
             state=_STATE_OF[int(values["mitosis_breaker_state"])],
-            since=datetime.fromtimestamp(values["mitosis_breaker_since_seconds"], UTC),
+            since=datetime.fromtimestamp(values["mitosis_breaker_since_timestamp_seconds"], UTC),
             failures=int(values["mitosis_breaker_failures"]),
         )
         for (callee, process), values in sorted(found.items())

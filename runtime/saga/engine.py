@@ -16,6 +16,7 @@ from runtime.calls import CrashedService, Lease, call
 from runtime.codec import to_plain
 from runtime.databases.transactions import is_outage
 from runtime.saga import store
+from runtime.saga.counting import count_run
 from runtime.saga.definition import Outcome, Saga, Step, Unknown, Waiting, definition_of
 from runtime.saga.models import SagaRun
 from runtime.saga.run import LeaseLost, Run
@@ -52,16 +53,22 @@ def advance(run: Run, *, budget: float) -> Run:
     reach (the lease then runs out, and the next holder goes on). Must not be called inside a transaction.
     """
     saga = definition_of(run.definition, run.version)
+    _advance(saga, run, budget=budget)
+    if not run.unfinished:
+        count_run(run.definition, run.state)
+    return run
+
+
+def _advance(saga: type[Saga], run: Run, *, budget: float) -> None:
     with call(seconds=budget, lease=Lease(id=run.id, epoch=run.epoch)) as limit:
         while run.unfinished:
             if limit.remaining() == 0.0:
                 store.save(run, using=saga.domain)
-                return run
+                return
             if run.now() >= run.lease_until:
                 raise LeaseLost(f"{run.definition} of {run.subject} was held for too long: its lease has run out")
             if _advance_one(saga, run):
-                return run
-    return run
+                return
 
 
 def _advance_one(saga: type[Saga], run: Run) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from runtime.saga.counting import count_try
 from runtime.saga.models import SagaRun
 from runtime.telemetry.tracing import current_trace_id
 
@@ -44,6 +45,8 @@ class Run:
     traceparent: str | None = None
     read_at: datetime
     _monotonic: float = field(default_factory=lambda: time.monotonic())
+    # A draft's tries have happened once it is committed.
+    _uncounted: list[tuple[str, str, str]] | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -62,15 +65,21 @@ class Run:
         self.inquiring, self.attempts, self.error = False, 0, None
 
     def draft(self) -> Run:
-        """A copy to write to the database first; ``become`` takes it over once it is committed."""
-        return replace(self, data=dict(self.data), log=[dict(entry) for entry in self.log])
+        """A copy to write to the database first; ``become`` takes it over once it is committed, its tries counted."""
+        return replace(self, data=dict(self.data), log=[dict(entry) for entry in self.log], _uncounted=[])
 
     def become(self, draft: Run) -> None:
         for name in ("state", "step", "step_at", "inquiring", "data", "log", "refusal", "attempts", "error"):
             setattr(self, name, getattr(draft, name))
+        for noted in draft._uncounted or ():
+            count_try(self.definition, *noted)
 
     def note(self, step: str, action: str, result: str, detail: str = "") -> None:
         """Remember a try for the timeline. Repeats of the same result are counted, not listed."""
+        if self._uncounted is None:
+            count_try(self.definition, step, action, result)
+        else:
+            self._uncounted.append((step, action, result))
         at, trace = self.now().isoformat(), current_trace_id()
         last = self.log[-1] if self.log else {}
         if (last.get("step"), last.get("action"), last.get("result")) == (step, action, result):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Q
 
 from contracts._base import new_id
 from runtime.databases.clock import Now
+from runtime.saga.counting import count_run
 from runtime.saga.definition import MAY_BE_FURTHER, Saga
 from runtime.saga.models import SagaRun
 from runtime.saga.run import LeaseLost, Run
@@ -77,6 +79,7 @@ def start(saga: type[Saga], *, subject: UUID, data: dict[str, Any]) -> Run | Non
         row = cursor.fetchone()
     if row is None:
         return None
+    transaction.on_commit(partial(count_run, saga.name, "started"), using=saga.domain, robust=True)
     return Run(
         id=row[0],
         definition=saga.name,

@@ -1,23 +1,47 @@
 """
-What is counted, in Prometheus's words, and how it is shown: all web processes together.
+What is counted, in Prometheus's words, and how it is shown: all processes of a group on one machine together.
 
-Names follow the OpenTelemetry semantic conventions as Prometheus writes them.
+Names follow the OpenTelemetry semantic conventions as Prometheus writes them. Whoever counts something takes Counter,
+Gauge and Histogram from here, so that it is counted where the other processes find it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
-__all__ = ["answering", "count_call", "count_request", "counted", "metrics"]
+from runtime.telemetry import seats
+
+__all__ = [
+    "Counter",
+    "Gauge",
+    "Histogram",
+    "answering",
+    "count_answer",
+    "count_call",
+    "count_request",
+    "counted",
+    "exposition",
+    "metrics",
+]
+
+if seats.folder() is not None:
+    seats.count_in_seats()
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -27,12 +51,6 @@ _REQUESTS = Histogram(
     ["method", "route", "status"],
     buckets=_BUCKETS,
 )
-# "liveall": a series for each process that lives, as each has threads of its own.
-_ACTIVE = Gauge(
-    "http_server_active_requests",
-    "Requests that this process is answering now. As many as WEB_THREADS: the next one waits.",
-    multiprocess_mode="liveall",
-)
 _CALLS = Histogram(
     "mitosis_call_duration_seconds",
     "How long calls of a domain's contract took, by callee, method, way (local or remote) and result.",
@@ -40,17 +58,40 @@ _CALLS = Histogram(
     buckets=_BUCKETS,
 )
 
+_ANSWERS = Histogram(
+    "mitosis_provider_duration_seconds",
+    "How long somebody outside took to answer, by provider, action and result (answered, silent or broken).",
+    ["provider", "action", "result"],
+    buckets=_BUCKETS,
+)
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+_making = Lock()
+
+
+@cache
+def _active() -> Gauge:
+    """Made with the first request: workers and relays, which answer none, have none to show."""
+    # "liveall": a series for each process that lives, as each has threads of its own.
+    return Gauge(
+        "http_server_active_requests",
+        "Requests that this process is answering now. As many as WEB_THREADS: the next one waits.",
+        multiprocess_mode="liveall",
+    )
 
 
 @contextmanager
 def answering() -> Iterator[None]:
     """A request is being answered."""
-    _ACTIVE.inc()
+    with _making:
+        active = _active()
+    active.inc()
     try:
         yield
     finally:
-        _ACTIVE.dec()
+        active.dec()
 
 
 def count_request(*, method: str, route: str, status: int, seconds: float) -> None:
@@ -68,18 +109,29 @@ def count_call(*, callee: str, method: str, way: str, result: str, seconds: floa
     _call(callee, method, way, result).observe(seconds)
 
 
+def count_answer(*, provider: str, action: str, result: str, seconds: float) -> None:
+    """Somebody outside of the shop was asked. ``result``: answered, silent or broken."""
+    _ANSWERS.labels(provider, action, result).observe(seconds)
+
+
 def counted() -> CollectorRegistry:
     """What this process, or where several share the work all of them, have counted so far."""
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    folder = seats.folder()
+    if folder is None:
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # registers itself
+    registry.register(seats.SharedCounts(folder))
     return registry
 
 
+def exposition() -> bytes:
+    """What has been counted so far, in Prometheus's text format. Asks no database."""
+    return generate_latest(counted())
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Everything counted so far, in Prometheus's text format."""
-    found = generate_latest(counted())
+    """Everything counted so far, and what the databases and the broker say now, in Prometheus's text format."""
+    found = exposition()
     asked = CollectorRegistry()
     for path in settings.METRIC_COLLECTORS:
         asked.register(import_string(path)())

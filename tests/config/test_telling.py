@@ -108,9 +108,13 @@ def test_behind_the_gateway_nobody_counts_who_is_not_signed_in_and_the_gateway_i
         assert environment["RATE_LIMIT_ANONYMOUS"] == "off"
         assert environment["TRUSTED_PROXIES"] == "10.0.0.0/8,127.0.0.1"
         assert environment["ALLOWED_HOSTS"] == "shop.example,127.0.0.1"
-    folders = {told[name]["PROMETHEUS_MULTIPROC_DIR"] for name in ("web-users+orders", "web-inventory+payments")}
-    assert len(folders) == 2
-    assert "PROMETHEUS_MULTIPROC_DIR" not in told["relay-users+orders"]
+
+
+def test_the_processes_of_a_group_count_in_one_place_and_those_of_another_in_another(told):
+    counting = {name: told[name]["PROMETHEUS_MULTIPROC_DIR"] for name in told if name not in {"doors", "gateway"}}
+
+    assert counting["worker-users+orders"] == counting["relay-users+orders"] == counting["web-users+orders"]
+    assert counting["web-users+orders"] != counting["web-inventory+payments"]
 
 
 def test_what_the_environment_names_is_left_as_it_is(tmp_path):

@@ -96,6 +96,10 @@ def test_every_invoice_is_placed_once_though_the_replay_was_killed_and_every_row
     assert number(placed[0]) + number(before[0]) + left_out == 16_985
     assert "refused" not in replay
     assert "not tried" not in replay
+    (page,) = re.findall(r"As a page: (.+)", replay)
+    text = Path(page).read_text()
+    for row in ("placed", "placed before", "all rows of the file"):
+        assert "".join(f"<td>{cell}</td>" for cell in (row, *cells(replay, row))) in text
 
 
 def test_what_the_shop_booked_is_what_the_file_says_to_the_penny(own_shop: Any, replay: str) -> None:

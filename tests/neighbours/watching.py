@@ -1,4 +1,4 @@
-"""What orders' web server says of its neighbours and of its threads, looked at again and again."""
+"""What orders' web server says of its own neighbours and threads, looked at again and again."""
 
 from __future__ import annotations
 
@@ -48,12 +48,14 @@ class Watch:
         began = time.monotonic()
         told = self._town.figures("orders")
         self.slowest = max(self.slowest, time.monotonic() - began)
-        for family in text_string_to_metric_families(told):
-            for sample in family.samples:
-                if sample.name == "mitosis_breaker_state" and sample.labels["callee"] == self._callee:
-                    self._saw(_STATES[int(sample.value)])
-                elif sample.name == "http_server_active_requests":
-                    self.busiest = max(self.busiest, int(sample.value))
+        samples = [sample for family in text_string_to_metric_families(told) for sample in family.samples]
+        # The worker and the relay of the group are among them, and each has breakers of its own.
+        busy = {each.labels["pid"]: int(each.value) for each in samples if each.name == "http_server_active_requests"}
+        self.busiest = max([self.busiest, *busy.values()])
+        for sample in samples:
+            of_callee = sample.name == "mitosis_breaker_state" and sample.labels["callee"] == self._callee
+            if of_callee and sample.labels["pid"] in busy:
+                self._saw(_STATES[int(sample.value)])
 
     def _saw(self, state: str) -> None:
         if self.states[-1:] != [state]:

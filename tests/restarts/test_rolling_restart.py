@@ -65,7 +65,7 @@ def test_no_request_fails_while_every_process_is_started_anew(town: Shop) -> Non
 
 
 def in_vain(town: Shop) -> list[str]:
-    """Which calls of orders had no answer since it was started anew."""
+    """Which calls of orders had no good answer so far, before and after it was started anew."""
     told = urllib3.request("GET", town.run["metrics"]).data.decode().splitlines()
     return [
         line for line in told if line.startswith("mitosis_call_duration_seconds_count") and 'result="ok"' not in line

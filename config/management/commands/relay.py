@@ -24,6 +24,7 @@ from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
 from runtime.messaging.tasks import REDELIVER
 from runtime.saga import sweeper
+from runtime.telemetry.probes import open_door
 from runtime.timers import Timer
 
 POLL = 1.0
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         watch()
+        open_door()
         say_ready()
         timers.run([timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)], stop=stop)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from rich.table import Table
 
 from config.environment import ENVIRONMENT
 from config.retail.history import History, NotASalesHistory, read
+from config.retail.page import NOT_TRIED, Account, bars, page
 from config.retail.replay import BEFORE, PLACED, CannotSignIn, Journal, Replay, Result, Shop, summary
 from runtime.embedded.state import read_json, read_run
 
@@ -29,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--speed", type=float, help="so many times as fast as it happened; default: no waiting")
         parser.add_argument("--concurrency", type=int, default=4, help="orders at a time (default 4)")
         parser.add_argument("--limit", type=int, help="place so many invoices in this run, then stop")
+        parser.add_argument("--page", type=Path, metavar="FILE", help="where the page goes; default: below STATE_DIR")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._refuse_nonsense(options)
@@ -46,7 +50,14 @@ class Command(BaseCommand):
         finally:
             journal.close()
         missing = [invoice for invoice in history.invoices if invoice.number not in journal.placed]
-        self._print(history, results, waiting=len(missing) - sum(r.outcome not in (PLACED, BEFORE) for r in results))
+        waiting = len(missing) - sum(r.outcome not in (PLACED, BEFORE) for r in results)
+        accounts = _accounts(history, results, waiting=waiting)
+        _print(accounts)
+        where = options["page"] or journal.path.with_suffix(".html")
+        outcomes = {result.invoice: _label(result.outcome) for result in results}
+        shown = bars(history.invoices, outcomes)
+        where.write_text(page(file=options["file"].name, at=datetime.now(UTC), accounts=accounts, shown=shown))
+        self.stdout.write(f"As a page: {where}")
         if missing and options["limit"] is None:
             raise CommandError(f"{len(missing):,} sale invoices are not placed: run it again.", returncode=1)
 
@@ -81,25 +92,43 @@ class Command(BaseCommand):
         ]
         return before + replay.results
 
-    def _print(self, history: History, results: list[Result], *, waiting: int) -> None:
-        found = summary(results)
-        table = Table(title=None)
-        for heading in ("what became of them", "rows", "invoices", "sum"):
-            table.add_column(heading, justify="left" if heading.startswith("what") else "right")
-        for outcome in sorted(found, key=lambda name: (name != PLACED, name != BEFORE, name)):
-            rows, invoices, total = found[outcome]
-            label = outcome if outcome in (PLACED, BEFORE) else f"refused: {outcome}"
-            table.add_row(label, f"{rows:,}", f"{invoices:,}", f"{total:,.2f}")
-        seen = sum(rows for rows, _, _ in found.values())
-        left = history.row_count - seen - sum(history.left_out.values())
-        if waiting or left:
-            table.add_row("not tried in this run", f"{left:,}", f"{waiting:,}", "")
-        for reason, rows in sorted(history.left_out.items()):
-            table.add_row(f"no sale: {reason}", f"{rows:,}", "", "")
-        total = sum((total for _, _, total in found.values()), Decimal(0))
-        table.add_section()
-        table.add_row("all rows of the file", f"{history.row_count:,}", f"{len(history.invoices):,}", f"{total:,.2f}")
-        Console(width=100).print(table)
+
+def _accounts(history: History, results: list[Result], *, waiting: int) -> list[Account]:
+    """Every row of the file is in one of them; the last is their sum."""
+    found = summary(results)
+    accounts = []
+    for outcome in sorted(found, key=lambda name: (name != PLACED, name != BEFORE, name)):
+        rows, invoices, total = found[outcome]
+        accounts.append(_account(_label(outcome), rows, f"{invoices:,}", f"{total:,.2f}"))
+    seen = sum(rows for rows, _, _ in found.values())
+    left = history.row_count - seen - sum(history.left_out.values())
+    if waiting or left:
+        accounts.append(_account(NOT_TRIED, left, f"{waiting:,}"))
+    accounts += [_account(f"no sale: {reason}", rows) for reason, rows in sorted(history.left_out.items())]
+    total = sum((total for _, _, total in found.values()), Decimal(0))
+    return [
+        *accounts,
+        _account("all rows of the file", history.row_count, f"{len(history.invoices):,}", f"{total:,.2f}"),
+    ]
+
+
+def _account(name: str, rows: int, invoices: str = "", total: str = "") -> Account:
+    return Account(name=name, rows=f"{rows:,}", invoices=invoices, total=total)
+
+
+def _label(outcome: str) -> str:
+    return outcome if outcome in (PLACED, BEFORE) else f"refused: {outcome}"
+
+
+def _print(accounts: Sequence[Account]) -> None:
+    table = Table(title=None)
+    for heading in ("what became of them", "rows", "invoices", "sum"):
+        table.add_column(heading, justify="left" if heading.startswith("what") else "right")
+    for place, each in enumerate(accounts):
+        if place == len(accounts) - 1:
+            table.add_section()
+        table.add_row(each.name, each.rows, each.invoices, each.total)
+    Console(width=100).print(table)
 
 
 def _journal_path(history: History, url: str) -> Path:

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from django.conf import settings
 from django.db import transaction
 from kombu import Connection, Producer
+from prometheus_client.parser import text_string_to_metric_families
 
 from config.environment import DOMAINS, ENVIRONMENT
 from config.supervision.processes import process_specs
+from runtime.embedded.launch import free_port
 from runtime.messaging import deadletters, publish
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from tests import effects
@@ -38,6 +41,8 @@ class Processes:
 
     log: Path
     cable: wire.Wire
+    doors: dict[str, str]
+    """By role: where it is looked after."""
 
     def said(self) -> str:
         return self.log.read_text()
@@ -56,14 +61,22 @@ def processes(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[
         "INVENTORY_DATABASE_URL": cable.url,
     }
     (worker,) = [spec.command for spec in process_specs([DOMAINS], folder) if spec.role == "worker"]
-    commands = [worker, (sys.executable, "manage.py", "relay")]
+    commands = {"worker": worker, "relay": (sys.executable, "manage.py", "relay")}
+    doors = {role: f"127.0.0.1:{free_port()}" for role in commands}
+    # As in containers of their own.
+    own = {
+        role: {"PROBE_BIND": door, "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics" / role)}
+        for role, door in doors.items()
+    }
     with django_db_blocker.unblock(), effects.tables("inventory", "payments"), (folder / "log").open("wb") as log:
         started = [
-            subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log, start_new_session=True)
-            for command in commands
+            subprocess.Popen(
+                command, cwd=ROOT, env={**environ, **own[role]}, stdout=log, stderr=log, start_new_session=True
+            )
+            for role, command in commands.items()
         ]
         try:
-            yield Processes(folder / "log", cable)
+            yield Processes(folder / "log", cable, {role: f"http://{door}" for role, door in doors.items()})
         finally:
             for process in started:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -171,3 +184,32 @@ def test_what_is_not_json_is_refused_before_any_of_it_runs(small, tmp_path):
     (row,) = deadletters.parked(consumer="inventory")
     assert "Refusing to deserialize untrusted content of type pickle" in row.error
     assert not mark.exists()
+
+
+# --- How it is looked after -----------------------------------------------------------------------------------------
+
+
+def handled(small: Processes) -> float:
+    """By inventory, as the worker tells it at its door."""
+    told = urllib3.request("GET", f"{small.doors['worker']}/metrics").data.decode()
+    wanted = {"domain": "inventory", "event_type": "Happened", "result": "handled"}
+    samples = [each for family in text_string_to_metric_families(told) for each in family.samples]
+    return sum(each.value for each in samples if each.name == "mitosis_inbox_tries_total" and each.labels == wanted)
+
+
+def test_a_worker_tells_at_its_door_what_its_children_have_counted(small):
+    before = handled(small)
+    for number in range(1, 6):
+        tell(f"watched{number}", 1)
+
+    await_effects("inventory", *(f"watched{number}:1" for number in range(1, 6)))
+    wait_until(lambda: handled(small) >= before + 5)
+    assert handled(small) == before + 5
+
+
+@pytest.mark.parametrize("role", ["worker", "relay"])
+@pytest.mark.parametrize("path", ["live", "startup", "ready", "ready/inventory"])
+def test_a_worker_and_a_relay_say_at_their_doors_how_they_are(small, role, path):
+    answer = urllib3.request("GET", f"{small.doors[role]}/health/{path}")
+
+    assert (answer.status, answer.json()["status"]) == (200, "healthy")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from django.test import RequestFactory
-from prometheus_client import multiprocess
 
 from runtime.console.neighbours import neighbours_panel
 from runtime.resilience import State
@@ -53,10 +54,11 @@ def test_each_process_has_a_row_for_each_neighbour_it_has_asked(web):
     assert all(abs(datetime.now(UTC) - each.since) < timedelta(minutes=1) for each in neighbours())
 
 
-def test_a_process_that_ended_leaves_no_row_behind(web):
+def test_a_process_that_was_killed_leaves_no_row_behind(web):
     first, second = web
 
-    multiprocess.mark_process_dead(first)
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
 
     assert [(each.callee, each.process) for each in neighbours()] == [("payments", second)]
 
@@ -70,7 +72,7 @@ def test_metrics_have_a_series_for_each_process_that_lives(web, settings):
     assert f'mitosis_breaker_state{{callee="payments",pid="{first}"}} 2.0' in text
     assert f'mitosis_breaker_state{{callee="payments",pid="{second}"}} 0.0' in text
     assert f'mitosis_breaker_failures{{callee="payments",pid="{first}"}} 3.0' in text
-    assert f'mitosis_breaker_since_seconds{{callee="users",pid="{first}"}}' in text
+    assert f'mitosis_breaker_since_timestamp_seconds{{callee="users",pid="{first}"}}' in text
 
 
 @pytest.mark.django_db
