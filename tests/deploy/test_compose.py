@@ -15,9 +15,6 @@ from config.topology import DOMAINS, Topology
 from tests.deploy.composing import VARIABLE, make_secrets, ours, read_services
 from tests.deploy.rendering import PROJECT, ROLES, program
 
-NOT_HERE_YET = ("deploy/prometheus", "deploy/grafana")
-"""Folders that are looked into once they are there."""
-
 
 @pytest.fixture(scope="module")
 def secrets() -> dict[str, str]:
@@ -127,8 +124,7 @@ def test_each_file_that_is_mounted_is_there(services):
     for name, each in services.items():
         for mount in each.get("volumes", ()):
             source = mount.partition(":")[0].removeprefix("./")
-            folder = next((folder for folder in NOT_HERE_YET if source.startswith(folder)), "")
-            if mount.startswith("./") and (not folder or (PROJECT / folder).exists()):
+            if mount.startswith("./"):
                 assert (PROJECT / source).exists(), f"{name} mounts {source}"
 
 

@@ -185,13 +185,15 @@ def test_what_makes_a_process_start_again_asks_nobody_but_itself(overlay):
     for name, labels, spec in pods(overlay):
         (container,) = spec["containers"]
         if labels[COMPONENT] in ("web", "gateway"):
-            for probe in ("startupProbe", "livenessProbe"):
-                assert container[probe]["httpGet"]["path"] == "/health/live", name
+            started = "/health/startup" if labels[COMPONENT] == "web" else "/health/live"
+            assert container["startupProbe"]["httpGet"]["path"] == started, name
+            assert container["livenessProbe"]["httpGet"]["path"] == "/health/live", name
             ready = "/health/ready" if labels[COMPONENT] == "web" else "/health/live"
             assert container["readinessProbe"]["httpGet"]["path"] == ready, name
         elif labels[COMPONENT] in ROLES:
             assert container["startupProbe"]["exec"]["command"][-1] == "ready", name
-            assert "livenessProbe" not in container, name
+            assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "inside"}, name
+            assert "readinessProbe" not in container, name
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
