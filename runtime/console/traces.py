@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from runtime.console.panels import Panel, badge, code, link, moment
-from runtime.telemetry.traces import Recorded, RecentTraces, recent_traces
+from runtime.telemetry.traces import RecentTraces, Recorded, recent_traces
 
 __all__ = ["Bar", "Moment", "recent_page", "trace_page", "traces_panel", "waterfall"]
 

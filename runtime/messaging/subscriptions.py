@@ -70,15 +70,15 @@ def handlers_of(consumer: str) -> Handlers:
 
 def is_known(event_type: str) -> bool:
     """Whether there is such an event at all, whoever reacts to it."""
-    return event_type in _routing_keys()
+    return event_type in _known()
 
 
 def routing_key_of(event_type: str) -> str:
     """Nothing, for an event that is not known here."""
-    return _routing_keys().get(event_type, "")
+    return _known().get(event_type, "")
 
 
 @cache
-def _routing_keys() -> Mapping[str, str]:
+def _known() -> Mapping[str, str]:
     events: tuple[type[Event], ...] = import_string(settings.EVENTS)
     return {event.name: event.routing_key for event in events}
