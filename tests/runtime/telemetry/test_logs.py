@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from runtime.telemetry.logs import formatter, logging_config
+from runtime.telemetry.logs import about, formatter, logging_config, mention
 from runtime.telemetry.tracing import continue_or_start, working_on
 
 
@@ -36,6 +36,23 @@ def test_a_json_line_has_its_facts_and_the_request_it_belongs_to():
 
 def test_outside_of_a_request_there_is_no_id():
     assert "request_id" not in json.loads(formatter("json").format(record("x")))
+
+
+def test_a_line_names_what_it_is_about_and_the_next_one_no_longer_does():
+    with about(order_id="o-1"):
+        mention(user_id="u-1")
+        inside = json.loads(formatter("json").format(record("x", order_id="its own")))
+    outside = json.loads(formatter("json").format(record("x")))
+
+    assert (inside["order_id"], inside["user_id"]) == ("its own", "u-1")
+    assert outside.keys() == {"timestamp", "level", "logger", "message"}
+
+
+def test_no_fact_takes_the_place_of_who_wrote_the_line_and_when():
+    line = json.loads(formatter("json").format(record("x", level="fatal", timestamp="never", logger="somebody")))
+
+    assert (line["level"], line["logger"]) == ("info", "a.name")
+    assert line["timestamp"].endswith("+00:00")
 
 
 def test_a_console_line_is_for_people():
