@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import apart, calls, engine, events, machine, report
+from benchmarks import apart, calls, engine, events, machine, report, tracing
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -47,6 +47,10 @@ def main() -> int:
             sides = apart.measure_apart(
                 folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
             )
+        with console.status("Telemetry") as status:
+            traced = tracing.measure_tracing(
+                folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
+            )
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
@@ -58,6 +62,7 @@ def main() -> int:
     report.show_events(backlogs, console)
     report.show_calls(called, console)
     report.show_apart(sides, console)
+    report.show_tracing(traced, console)
     found = {
         **facts,
         **report.as_json(figures),
@@ -65,6 +70,7 @@ def main() -> int:
         "events": events.as_json(backlogs),
         "calls": calls.as_json(called),
         "apart": apart.as_json(sides),
+        "tracing": tracing.as_json(traced),
     }
     write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))

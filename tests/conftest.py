@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.operators",
     "tests.provider.fixture",
     "tests.rabbitmq",
+    "tests.recorded",
     "tests.shop",
     "tests.trade",
 ]

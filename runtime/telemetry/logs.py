@@ -8,6 +8,7 @@ data and no secrets: lines carry ids, routes and codes, never bodies, query stri
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,13 +27,13 @@ _NOT_FOR_LINES = ("request", "status_code", "message", "asctime")
 _NO_FACTS = frozenset({"event", "exc_info", "stack_info", "_record", "_from_structlog"})
 """What structlog puts beside the facts."""
 
-_about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - replaced, never changed
+_about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
 
 
 @contextmanager
 def about(**ids: str) -> Iterator[None]:
     """Lines that are written inside name these: ``order_id``, ``user_id`` and the like. Ids alone, never names."""
-    outer = _about.set({**_about.get(), **ids})
+    outer = _about.set({**(_about.get() or {}), **ids})
     try:
         yield
     finally:
@@ -40,8 +41,9 @@ def about(**ids: str) -> Iterator[None]:
 
 
 def mention(**ids: str) -> None:
-    """From now on, to the end of what ``about`` surrounds, lines name these as well."""
-    _about.set({**_about.get(), **ids})
+    """From now on, to the end of what ``about`` surrounds, lines name these as well; nothing outside of it."""
+    if (named := _about.get()) is not None:
+        _about.set({**named, **ids})
 
 
 def logging_config(log_format: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _without_objects(logger: object, method: str, line: _Line) -> _Line:
 def _with_ids(logger: object, method: str, line: _Line) -> _Line:
     """Which request and trace the line belongs to, and what it is about, unless it says so itself."""
     trace = current_trace()
-    ids = {"request_id": current_request_id(), "trace_id": trace.trace_id if trace else None, **_about.get()}
+    ids = {"request_id": current_request_id(), "trace_id": trace.trace_id if trace else None, **(_about.get() or {})}
     for name, value in ids.items():
         if value is not None:
             line.setdefault(name, value)
@@ -107,7 +109,7 @@ def _json_head(logger: object, method: str, line: _Line) -> _Line:
         "timestamp": _moment(record).isoformat(),
         "level": record.levelname.lower(),
         "logger": record.name,
-        "message": str(line["event"]),
+        "message": _without_rows(str(line["event"])),
     }
     # The head last: no fact of one of these names says who wrote the line, and when.
     return {**head, **_facts(line), **head, **_exception(line)}
@@ -117,9 +119,18 @@ def _on_one_line(logger: object, method: str, line: _Line) -> str:
     """``12:00:00.123 INFO runtime.http request method=GET route=api/orders status=200``"""
     record = line["_record"]
     moment = _moment(record).strftime("%H:%M:%S.%f")[:-3]
+    said = _printable(_without_rows(str(line["event"])))
     told = " ".join(f"{name}={_printable(value)}" for name, value in _facts(line).items())
-    text = f"{moment} {record.levelname:<7} {record.name} {_printable(line['event'])} {told}".rstrip()
+    text = f"{moment} {record.levelname:<7} {record.name} {said} {told}".rstrip()
     return "\n".join((text, *_exception(line).values()))
+
+
+def _without_rows(text: str) -> str:
+    """PostgreSQL's errors quote the row that they are about, with whatever a person has in it."""
+    return _DETAIL.sub("DETAIL: left out", text)
+
+
+_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
 
 
 def _facts(line: _Line) -> dict[str, Any]:
@@ -132,7 +143,9 @@ def _moment(record: logging.LogRecord) -> datetime:
 
 def _exception(line: _Line) -> dict[str, str]:
     raised = line.get("exc_info")
-    return {"exception": _PLAIN.formatException(raised)} if raised and raised[0] is not None else {}
+    if not raised or raised[0] is None:
+        return {}
+    return {"exception": _without_rows(_PLAIN.formatException(raised))}
 
 
 _PLAIN = logging.Formatter()

@@ -42,6 +42,7 @@ def test_a_line_names_what_it_is_about_and_the_next_one_no_longer_does():
     with about(order_id="o-1"):
         mention(user_id="u-1")
         inside = json.loads(formatter("json").format(record("x", order_id="its own")))
+    mention(user_id="nobody's")
     outside = json.loads(formatter("json").format(record("x")))
 
     assert (inside["order_id"], inside["user_id"]) == ("its own", "u-1")
@@ -88,6 +89,19 @@ def test_a_request_object_never_gets_into_a_line(rf):
     asked = rf.get("/?token=sesame", headers={"authorization": "Bearer sesame"})
 
     assert "sesame" not in formatter("json").format(record("x", request=asked, status_code=500))
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_the_row_that_an_error_of_the_database_quotes_stays_out_of_the_line(log_format):
+    said = "duplicate key\nDETAIL:  Key (email)=(jane@example.com) already exists.\nCONTEXT: while it was busy"
+    try:
+        raise ValueError(said)
+    except ValueError:
+        line = formatter(log_format).format(record("failed: %s", said, exc_info=sys.exc_info()))
+
+    assert "jane" not in line
+    assert line.count("DETAIL: left out") == 2
+    assert line.count("while it was busy") == 2
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from django.db import IntegrityError, connections
@@ -156,6 +157,7 @@ def test_a_child_that_was_forked_sends_its_own_spans(recorded):
 
     child = os.fork()
     if child == 0:
+        signal.alarm(30)
         with entering("in the child", traceparent=None):
             pass
         sending.flush()
