@@ -38,17 +38,13 @@ def main() -> int:
         if not Path("/proc/self/stat").exists():
             raise NoProc
         sizes, asked = events_by(os.environ), calls_by(os.environ)
-        figures, turns, facts = run(System(folder / "bench"), wanted, console)
+        figures, turns, traced, facts = run(System(folder / "bench"), wanted, console)
         with console.status("Events") as status:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
         with console.status("Calls") as status:
             called = calls.measure_calls(folder / "bench", rounds=wanted.rounds, calls=asked, tell=status.update)
         with console.status("Apart") as status:
             sides = apart.measure_apart(
-                folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
-            )
-        with console.status("Telemetry") as status:
-            traced = tracing.measure_tracing(
                 folder / "bench", rounds=wanted.rounds, orders=wanted.orders, tell=status.update
             )
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
@@ -105,10 +101,12 @@ def _whole(name: str, value: str) -> int:
     return int(value)
 
 
-def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, list[engine.Turn], dict[str, Any]]:
+def run(
+    system: System, wanted: Wanted, console: Console
+) -> tuple[Figures, list[engine.Turn], tracing.Tracing, dict[str, Any]]:
     """
-    What an order costs, what the engine's share of it is, and the facts to judge them by. Raises BenchmarkFailed; the
-    system is stopped in any case.
+    What an order costs, what the engine's share of it is, what telemetry adds, and the facts to judge them by. Raises
+    BenchmarkFailed; the system is stopped in any case.
     """
     facts: dict[str, Any] = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -140,12 +138,18 @@ def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, list
                 orders=wanted.orders,
                 tell=lambda what: progress.update(bar, description=what),
             )
+            traced = tracing.measure_tracing(
+                system,
+                rounds=wanted.rounds,
+                orders=wanted.orders,
+                tell=lambda what: progress.update(bar, description=what),
+            )
         finally:
             progress.update(bar, description="Stopping everything")
             system.stop()
     system.clean()
     facts["load_average_after"] = machine.load_average()
-    return figures, turns, json.loads(json.dumps(facts))
+    return figures, turns, traced, json.loads(json.dumps(facts))
 
 
 if __name__ == "__main__":

@@ -110,3 +110,16 @@ def test_the_end_of_a_process_waits_two_seconds_for_its_last_spans_and_no_longer
 
     assert time.monotonic() - began < 10
     stuck.set()
+
+
+def test_the_end_of_a_workers_child_sends_what_waits(recorded, kept):
+    from celery.signals import worker_process_shutdown
+
+    import config.celery  # noqa: F401 - connects what is tested
+
+    with entering("outer", traceparent=None):
+        pass
+    worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
+
+    (trace_id,) = kept.latest(2)
+    assert [span.name for span in kept.find(trace_id)] == ["outer"]
