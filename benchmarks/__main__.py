@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import apart, calls, engine, events, machine, report
+from benchmarks import apart, calls, engine, events, machine, report, tracing
 from benchmarks.chart import svg
 from benchmarks.errors import BadSetting, BenchmarkFailed, NoProc
 from benchmarks.figures import Figures
@@ -38,7 +38,7 @@ def main() -> int:
         if not Path("/proc/self/stat").exists():
             raise NoProc
         sizes, asked = events_by(os.environ), calls_by(os.environ)
-        figures, turns, facts = run(System(folder / "bench"), wanted, console)
+        figures, turns, traced, facts = run(System(folder / "bench"), wanted, console)
         with console.status("Events") as status:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
         with console.status("Calls") as status:
@@ -56,6 +56,7 @@ def main() -> int:
     report.show_calls(called, console)
     if sides:
         report.show_apart(sides, console)
+    report.show_tracing(traced, console)
     found = {
         **facts,
         **report.as_json(figures),
@@ -63,6 +64,7 @@ def main() -> int:
         "events": events.as_json(backlogs),
         "calls": calls.as_json(called),
         "apart": apart.as_json(sides),
+        "tracing": tracing.as_json(traced),
     }
     write_json(make_private(folder) / "bench.json", found)
     (folder / "bench.svg").write_text(svg(figures))
@@ -110,10 +112,12 @@ def _whole(name: str, value: str) -> int:
     return int(value)
 
 
-def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, list[engine.Turn], dict[str, Any]]:
+def run(
+    system: System, wanted: Wanted, console: Console
+) -> tuple[Figures, list[engine.Turn], tracing.Tracing, dict[str, Any]]:
     """
-    What an order costs, what the engine's share of it is, and the facts to judge them by. Raises BenchmarkFailed; the
-    system is stopped in any case.
+    What an order costs, what the engine's share of it is, what telemetry adds, and the facts to judge them by. Raises
+    BenchmarkFailed; the system is stopped in any case.
     """
     facts: dict[str, Any] = {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -145,12 +149,18 @@ def run(system: System, wanted: Wanted, console: Console) -> tuple[Figures, list
                 orders=wanted.orders,
                 tell=lambda what: progress.update(bar, description=what),
             )
+            traced = tracing.measure_tracing(
+                system,
+                rounds=wanted.rounds,
+                orders=wanted.orders,
+                tell=lambda what: progress.update(bar, description=what),
+            )
         finally:
             progress.update(bar, description="Stopping everything")
             system.stop()
     system.clean()
     facts["load_average_after"] = machine.load_average()
-    return figures, turns, json.loads(json.dumps(facts))
+    return figures, turns, traced, json.loads(json.dumps(facts))
 
 
 if __name__ == "__main__":

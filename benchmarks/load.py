@@ -25,7 +25,12 @@ TELL_EVERY = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """``carts``: the skus of one order each, taken in turn. ``warm_up`` orders go before the ``orders`` that count."""
+    """
+    ``carts``: the skus of one order each, taken in turn. ``warm_up`` orders go before the ``orders`` that count.
+
+    ``traced``: which part of the orders asks for its trace to be recorded, while the others ask for it not to be; where
+    it is not given, nothing is asked.
+    """
 
     url: str
     token: str
@@ -33,6 +38,7 @@ class Task:
     concurrency: int
     warm_up: int
     orders: int
+    traced: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,7 @@ class Clients:
             "Content-Type": "application/json",
             "Authorization": f"Bearer {self._task.token}",
             "Idempotency-Key": str(uuid4()),
+            **_traceparent(number, self._task.traced),
         }
         for last in (False, True):
             try:
@@ -101,6 +108,14 @@ class Clients:
                 if last:
                     raise
         raise AssertionError("unreachable: the last try returned or raised")
+
+
+def _traceparent(number: int, traced: float | None) -> dict[str, str]:
+    """As evenly as can be: of 0.1, each tenth."""
+    if traced is None:
+        return {}
+    wanted = int((number + 1) * traced) > int(number * traced)
+    return {"traceparent": f"00-{uuid4().hex}-{uuid4().hex[:16]}-{'01' if wanted else '00'}"}
 
 
 def _outcome(done: Sequence[tuple[float, float, int]]) -> Outcome:

@@ -13,7 +13,7 @@ from benchmarks.system import PROJECT, System
 from runtime.embedded.binaries import valkey_server
 
 _PACKAGES = ("django", "djangorestframework", "celery", "kombu", "psycopg2-binary", "gunicorn", "msgspec", "redis")
-_SETTINGS = ("TOPOLOGY", "WEB_WORKERS", "WEB_THREADS", "LOG_FORMAT", "PUBLISH_ALL", "ORDER_BUDGET")
+_SETTINGS = ("TOPOLOGY", "WEB_WORKERS", "WEB_THREADS", "LOG_FORMAT", "TRACES_SAMPLE", "PUBLISH_ALL", "ORDER_BUDGET")
 
 
 def load_average() -> list[float]:

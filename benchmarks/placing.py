@@ -28,10 +28,13 @@ def place(
     orders: int,
     begin: Callable[[], None] = lambda: None,
     tell: Callable[[int], None] = lambda more: None,
+    traced: float | None = None,
 ) -> Outcome:
     """
     Place so many orders. ``begin`` is called after the warm-up, before the first that counts; ``tell`` with how many
-    more are answered. Raises LoadFailed, and OrdersRefused unless each was accepted.
+    more are answered; ``traced`` is which part of them has its trace recorded, where that is not left to the system.
+
+    Raises LoadFailed, and OrdersRefused unless each was accepted.
     """
     task = Task(
         url=system.url,
@@ -40,6 +43,7 @@ def place(
         concurrency=concurrency,
         warm_up=min(WARM_UP, orders),
         orders=orders,
+        traced=traced,
     )
     outcome = _run(task, system.folder / "load.log", begin=begin, tell=tell)
     accepted = sum(outcome.statuses.get(status, 0) for status in _ACCEPTED)

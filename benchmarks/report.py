@@ -11,12 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apart, calls, engine
+from benchmarks import apart, calls, engine, tracing
 from benchmarks.apart import Side
 from benchmarks.calls import CallRound
 from benchmarks.engine import Turn
 from benchmarks.events import Backlog, verdict
 from benchmarks.figures import CLIENT, TARGET_RATIO, TARGET_WEB_BYTES, Figures, Pair, Spread, cpu_of
+from benchmarks.tracing import Tracing
 
 _SPEED: tuple[tuple[str, Callable[[Pair], float]], ...] = (
     ("orders a second", lambda pair: pair.run.per_second),
@@ -84,6 +85,15 @@ def show_apart(rounds: list[list[Side]], console: Console) -> None:
     row("half are answered within, ms", lambda side: side.p50_ms)
     console.print(table)
     console.print(apart.verdict(rounds), highlight=False)
+
+
+def show_tracing(found: Tracing, console: Console) -> None:
+    """The medians over the rounds, one order at a time."""
+    table = _table("What telemetry adds to an order: CPU, ms", "traces recorded", "an order", "added")
+    for share in tracing.SHARES:
+        table.add_row(f"{share:.0%}", f"{found.typical(share):.2f}", f"{found.added_percent(share):.1f} %")
+    console.print(table)
+    console.print(tracing.verdict(found), highlight=False)
 
 
 def _of(role: str, side: Side) -> float:

@@ -62,6 +62,8 @@ class System:
             "PORT": "0",
             "RATE_LIMIT_ANONYMOUS": "off",
             "RATE_LIMIT_USER": "off",
+            # As where a collector gets them.
+            "TRACES_SAMPLE": os.environ.get("TRACES_SAMPLE", "0.1"),
             "OPERATOR_EMAIL": OPERATOR,
             "OPERATOR_PASSWORD": self._password,
             **({"BROKER_URL": broker_url} if broker_url else {}),

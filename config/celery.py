@@ -18,7 +18,7 @@ if not apps.ready:
     django.setup()
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_ready
+from celery.signals import setup_logging, task_prerun, worker_process_init, worker_process_shutdown, worker_ready
 from django.conf import settings
 from django.db import close_old_connections, connections
 
@@ -26,6 +26,7 @@ from runtime.dynconf.watching import watch
 from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
 from runtime.telemetry.probes import open_door
+from runtime.telemetry.sending import flush
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
 
@@ -101,6 +102,12 @@ def _own_connections(**kwargs: Any) -> None:
     """A connection opened before the fork would be shared by two processes."""
     connections.close_all()
     watch()
+
+
+@worker_process_shutdown.connect
+def _last_words(**kwargs: Any) -> None:
+    """A child ends without a word to its threads, and so to whoever sends its spans."""
+    flush()
 
 
 @worker_ready.connect

@@ -55,8 +55,14 @@ _PINE = {
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The same in every process: addresses do not depend on who hosts a domain."""
     first_page = {"title": "Overview", "icon": "monitoring", "link": "/admin/", "active": request.path == "/admin/"}
+    traces = {
+        "title": "Traces",
+        "icon": "waterfall_chart",
+        "link": "/admin/traces/",
+        "active": request.path.startswith("/admin/traces/"),
+    }
     return [
-        {"items": [first_page]},
+        {"items": [first_page, traces]},
         *(
             {
                 "title": domain.capitalize(),

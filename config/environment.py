@@ -65,6 +65,9 @@ class Environment:
     event_attempts: int
     event_retention: float
     log_format: str
+    traces_endpoint: str | None
+    traces_sample: float
+    traces_url: str | None
     web_threads: int
     inside_port: int | None
     probe_bind: tuple[str, int] | None
@@ -107,6 +110,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         mail=_mail(environ, folder),
         mail_from=_mail_from(environ),
         log_format=values.choice(environ, "LOG_FORMAT", ("console", "json")),
+        **_traces(environ),
     )
 
 
@@ -292,6 +296,22 @@ def _mail_from(environ: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[^<>@\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+", value):
         raise BadSetting("EMAIL_FROM", value, "it is an e-mail address, as in Shop <orders@shop.example>")
     return value
+
+
+def _traces(environ: Mapping[str, str]) -> dict[str, Any]:
+    collector = values.address(environ, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    url = environ.get("TRACES_URL") or None
+    if url and not (url.startswith(("http://", "https://", "/")) and "{trace_id}" in url):
+        raise BadSetting(
+            "TRACES_URL", url, "it is an address with {trace_id} in it, as in http://jaeger/trace/{trace_id}"
+        )
+    return {
+        # The specification's: a base, below which each kind of news has a path of its own.
+        "traces_endpoint": f"{collector.rstrip('/')}/v1/traces" if collector else None,
+        # Whoever has no collector looks for the one trace of the order before him, and it should be there.
+        "traces_sample": values.share(environ, "TRACES_SAMPLE", "0.1" if collector else "1"),
+        "traces_url": url,
+    }
 
 
 def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:

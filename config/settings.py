@@ -250,7 +250,15 @@ EMAIL_USE_TLS = ENVIRONMENT.mail.tls
 # Seconds, for each answer of the mail server.
 EMAIL_TIMEOUT = 10
 
-# --- Logs -----------------------------------------------------------------------------------------------------------
+# --- Traces and logs --------------------------------------------------------------------------------------------------
 
+# Where spans go (OTLP over HTTP); None: to the recent traces in the cache.
+TRACES_ENDPOINT = ENVIRONMENT.traces_endpoint
+# Which part of the traces that begin here is recorded, from 0 to 1.
+TRACES_SAMPLE = ENVIRONMENT.traces_sample
+# Where a person looks at a trace that went to a collector; {trace_id} stands for its id.
+TRACES_URL = ENVIRONMENT.traces_url
+# Probes, files, those who wait for news, and whoever looks at traces leave no trace.
+TRACES_LEFT_OUT = ("/health", "/metrics", "/static", "/internal/config", f"{CONSOLE_PATH}/traces")
 LOG_FORMAT = ENVIRONMENT.log_format
 LOGGING = logging_config(LOG_FORMAT)

@@ -99,6 +99,13 @@ def duration(environ: Mapping[str, str], name: str, default: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def share(environ: Mapping[str, str], name: str, default: str) -> float:
+    value = environ.get(name) or default
+    if not re.fullmatch(r"(0(\.[0-9]{1,6})?|1(\.0{1,6})?)", value):
+        raise BadSetting(name, value, "it is a number from 0 to 1, as in 0.1")
+    return float(value)
+
+
 def address(environ: Mapping[str, str], name: str, example: str) -> str | None:
     given = environ.get(name)
     if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):

@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.operators",
     "tests.provider.fixture",
     "tests.rabbitmq",
+    "tests.recorded",
     "tests.shop",
     "tests.trade",
 ]
@@ -79,6 +80,8 @@ def _configure() -> Servers | None:
         CACHE_URL=f"{os.environ['TEST_VALKEY_URL']}/{number * 2 + 1}",
         RATE_LIMIT_ANONYMOUS="off",
         RATE_LIMIT_USER="off",
+        # Where a test is about traces, it records them all.
+        TRACES_SAMPLE="0",
     )
     return servers
 

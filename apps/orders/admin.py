@@ -14,6 +14,7 @@ from apps.orders import queries
 from apps.orders.aggregate import EVENT_TYPES
 from apps.orders.models import Order
 from apps.orders.service import SERVICE
+from apps.orders.timeline import traced
 from contracts._base import Figure, Overview
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED
 from runtime.codec import encode
@@ -24,6 +25,7 @@ from runtime.console.forms import ActionForm, prose, text
 from runtime.console.machinery import machinery_figures, register_machinery, runs_of
 from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
 from runtime.console.records import Records, address_of_list
+from runtime.console.traces import traces_panel
 
 TONES = {
     PENDING: "open",
@@ -145,7 +147,15 @@ class OrderPages(Records):
         return queryset.filter(items__contains=[{"sku": search_term.strip()}]), False
 
     def panels(self, row: Order) -> Sequence[Panel]:
-        return (_lines(row), _returns(row), _stream(row), *runs_of(row.id, using="orders"), _notes(row), _links(row))
+        return (
+            _lines(row),
+            _returns(row),
+            traces_panel(traced(row)),
+            _stream(row),
+            *runs_of(row.id, using="orders"),
+            _notes(row),
+            _links(row),
+        )
 
     @admin.display(description="order", ordering="id")
     def brief(self, row: Order) -> SafeString:

@@ -34,6 +34,8 @@ from runtime.saga.engine import advance
 from runtime.saga.run import LeaseLost, Run
 from runtime.saga.store import start, wake
 from runtime.telemetry.crashpoints import crashpoint
+from runtime.telemetry.logs import mention
+from runtime.telemetry.spans import annotate
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +159,7 @@ class Orders(Listening, Overseeing):
             }
             run = start(PlaceOrder, subject=order.id, data=data)
             crashpoint("api.before_commit")
+        _tell(order)
         return run
 
     def _placed_before(self, principal: UUID, key: str, fingerprint: str) -> Placed | None:
@@ -334,6 +337,22 @@ def _total(items: Sequence[OrderLine]) -> Money:
         return sum((line.unit_price * line.quantity for line in items), Money.zero(settings.SHOP_CURRENCY))
     except InvalidMoney:
         raise TotalTooLarge from None
+
+
+def _tell(order: OrderAggregate) -> None:
+    """The trace and the log of whoever places it say which order it is, and how large. Ids and sums, no names."""
+    assert order.user_id is not None
+    assert order.total is not None
+    mention(order_id=str(order.id), user_id=str(order.user_id))
+    annotate(
+        {
+            "order.id": str(order.id),
+            "order.userId": str(order.user_id),
+            "order.itemCount": len(order.items),
+            "order.totalAmount": str(order.total.amount),
+            "order.currency": order.total.currency,
+        }
+    )
 
 
 def _help(run: Run, *, budget: float) -> None:

@@ -24,6 +24,12 @@ def timeline(order: Order) -> list[dict[str, Any]]:
     return sorted(moments, key=lambda moment: moment["at"])
 
 
+def traced(order: Order) -> list[tuple[str, datetime, str]]:
+    """What is known here of an order's traces: the id, when, and which event or step."""
+    moments = [*_events(order.id), *_steps(order)]
+    return [(moment["trace_id"], moment["at"], moment["kind"]) for moment in moments if "trace_id" in moment]
+
+
 def _events(order_id: UUID) -> Iterator[dict[str, Any]]:
     traces = traces_of(str(order_id), using=ALIAS)
     for entry in repository.history(order_id):

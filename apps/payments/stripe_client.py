@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
 
 import stripe
 import urllib3
+from opentelemetry.trace import SpanKind
 
 from runtime.calls.connections import AnswerTooLarge, Connections
+from runtime.telemetry.spans import span
 
 # It would tell of this machine, and leave a file in somebody's home for that.
 stripe.enable_telemetry = False
@@ -72,11 +75,15 @@ class PooledClient(stripe.HTTPClient):
         left = _until.get() - time.monotonic()
         if left <= 0:
             raise _no_answer("there was no time left to ask")
-        try:
-            answer = self._connections.ask(method, url, body=post_data, headers=headers or {}, seconds=left)
-            return answer.body.decode(), answer.status, answer.headers
-        except (urllib3.exceptions.HTTPError, OSError, UnicodeError, AnswerTooLarge) as error:
-            raise _no_answer(f"{type(error).__name__}: {error}") from error
+        # No address: it ends with ids of Stripe's, and may ask for something by what a customer wrote.
+        told = {"http.request.method": method.upper(), "server.address": urlsplit(url).hostname or ""}
+        with span(method.upper(), kind=SpanKind.CLIENT, attributes=told) as asking:
+            try:
+                answer = self._connections.ask(method, url, body=post_data, headers=headers or {}, seconds=left)
+                asking.set_attribute("http.response.status_code", answer.status)
+                return answer.body.decode(), answer.status, answer.headers
+            except (urllib3.exceptions.HTTPError, OSError, UnicodeError, AnswerTooLarge) as error:
+                raise _no_answer(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         self._connections.close()

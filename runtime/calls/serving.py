@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from contracts._base import ContractError
 from runtime.calls.context import call, current_call
+from runtime.calls.counting import rpc
 from runtime.calls.manners import BrokenService, packed_answer, perform
 from runtime.calls.routing import protocol_of
 from runtime.calls.signatures import Method, methods_of
@@ -34,6 +35,7 @@ from runtime.identity import service_tokens
 from runtime.identity.principal import Principal
 from runtime.identity.speaking import speaking_for
 from runtime.identity.tokens import BadToken, verify_carried
+from runtime.telemetry.spans import annotate, use_name
 
 __all__ = ["contracts"]
 
@@ -67,6 +69,8 @@ def _answer(request: HttpRequest, domain: str, name: str) -> bytes:
     caller = require_service(request, domain=domain)
     served = _served(domain, name)
     _require_allowed(caller, domain, name)
+    use_name(f"{domain}/{name}")
+    annotate(rpc(domain, name))
     arguments = _arguments(request, served.method)
     with _ambient(request):
         current_call().require_time()

@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
-from runtime.console import errors, identity, sessions
+from runtime.console import errors, identity, sessions, traces
 from runtime.console.figures import Group, groups_of
 from runtime.console.forms import SignInForm
 from runtime.console.neighbours import neighbours_panel
@@ -45,6 +45,8 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         others = [domain for domain in settings.DOMAIN_ALIASES if domain not in settings.HOSTED_DOMAINS]
         return [
             *(path(f"{domain}/{rest}", self._away(domain)) for domain in others for rest in ("", "<path:rest>")),
+            path("traces/", self.admin_view(traces.recent_page), name="traces"),
+            path("traces/<str:trace_id>/", self.admin_view(traces.trace_page), name="trace"),
             *own,
         ]
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,3 +53,20 @@ def write(envelope: Envelope) -> dict[str, Any]:
     if not envelope.after:
         del plain["after"]
     return plain
+
+
+def described(operation: str, event_id: UUID, *, exchange: str, routing_key: str) -> tuple[str, dict[str, str]]:
+    """
+    The name and the attributes of a span about an event: ``create`` (the row), ``send`` (the relay), ``process``.
+
+    Both of the latter are below the first, which the event carries with it.
+    """
+    destination = f"{exchange}:{routing_key}"
+    scheme = (settings.BROKER_URL or "").partition(":")[0]
+    return f"{operation} {destination}", {
+        "messaging.system": "rabbitmq" if scheme.startswith("amqp") else "redis",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.destination.name": destination,
+        "messaging.message.id": str(event_id),
+    }

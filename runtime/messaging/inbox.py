@@ -24,6 +24,7 @@ from contracts._base import Event
 from runtime.codec import NotDecodable, from_plain
 from runtime.codec.upcasting import NoWayUp, upcast
 from runtime.databases.clock import Now
+from runtime.messaging.attempts import Attempt, attempted
 from runtime.messaging.counting import count_try
 from runtime.messaging.envelope import Envelope, read, write
 from runtime.messaging.models import InboxMessage
@@ -189,7 +190,13 @@ def _run_with_followers(envelope: Envelope, *, attempts: int, consumer: str) -> 
 
 def _run(envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
     """The one that waited for it, if it was handled."""
+    with attempted(envelope, consumer=consumer, attempts=attempts) as attempt:
+        return _try(attempt, envelope, attempts=attempts, consumer=consumer)
+
+
+def _try(attempt: Attempt, envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
     if attempts > settings.EVENT_ATTEMPTS:
+        attempt.ended("parked")
         _park(envelope, f"It ended the process that ran it, {settings.EVENT_ATTEMPTS} times.", consumer=consumer)
         return None
     try:
@@ -197,13 +204,17 @@ def _run(envelope: Envelope, *, attempts: int, consumer: str) -> Turn | None:
     except _NotItsTurn:
         count_try(envelope.event_type, consumer=consumer, result="waiting")
         # To wait is no attempt.
+        attempt.ended("waits")
         _open(envelope, consumer=consumer).update(due_at=None, attempts=F("attempts") - 1)
     except Unreadable as error:
+        attempt.ended("parked", error)
         _park(envelope, f"{error}", consumer=consumer)
     except Exception as error:  # a handler may fail in any way: what matters is that the event is kept
         log.exception("%s could not handle %s %s", consumer, envelope.event_type, envelope.event_id)
         reason = f"{type(error).__name__}: {error}"
+        attempt.ended("failed", error)
         if attempts >= settings.EVENT_ATTEMPTS:
+            attempt.ended("parked", error)
             _park(envelope, reason, consumer=consumer)
         else:
             count_try(envelope.event_type, consumer=consumer, result="failed")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
+from opentelemetry.trace import SpanKind
 
 from contracts._base import Event, new_id
 from runtime.codec import encode
 from runtime.messaging.counting import count_once_true
+from runtime.messaging.envelope import described
 from runtime.messaging.subscriptions import subscriptions
+from runtime.telemetry.spans import span
 from runtime.telemetry.tracing import current_traceparent
 
 
@@ -57,8 +61,15 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
     connection = connections[using]
     if not connection.in_atomic_block:
         raise PublishOutsideTransaction(f"{event.name} was published outside atomic(using={using!r}).")
+    event_id = new_id()
+    name, attributes = described("create", event_id, exchange=event.exchange, routing_key=event.routing_key)
+    with span(name, kind=SpanKind.PRODUCER, attributes=attributes):
+        _write(event, event_id, using=using, sequence=sequence)
+
+
+def _write(event: Event, event_id: UUID, *, using: str, sequence: int | None) -> None:
     row: dict[str, Any] = {
-        "event_id": new_id(),
+        "event_id": event_id,
         "event_type": event.name,
         "version": event.version,
         "exchange": event.exchange,
@@ -70,7 +81,7 @@ def publish(event: Event, *, using: str, sequence: int | None = None) -> None:
         "channel": channel_of(using),
         "wanted": settings.PUBLISH_ALL or bool(subscriptions().consumers_of(event.name)),
     }
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(_WITH_COUNTER if sequence is None else _WITH_SEQUENCE, row)
     count_once_true(event, using=using)
 

@@ -23,15 +23,17 @@ from celery import Celery
 from django.db import connections, transaction
 from django.db.models import F
 from kombu import Connection
+from opentelemetry.trace import SpanKind
 
 from runtime.databases.clock import Now
 from runtime.messaging import broker
-from runtime.messaging.envelope import Envelope
+from runtime.messaging.envelope import Envelope, described
 from runtime.messaging.models import OutboxMessage
 from runtime.messaging.outbox import channel_of
 from runtime.messaging.senders import Letter, Outcome, Sender, sender_for
 from runtime.messaging.subscriptions import subscriptions
 from runtime.telemetry.crashpoints import crashpoint
+from runtime.telemetry.spans import spent
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +161,9 @@ class Relay:
             if time.monotonic() >= until:
                 log.warning("the relay of %s ran out of its lease and leaves the rest to the next claim", self._domain)
                 return
+            began = time.time_ns()
             sender.send(free, outcome)
+            _trace(free, outcome, since=began)
 
     def _mark(self, rows: Sequence[Row], outcome: Outcome, *, lapsed: bool) -> None:
         table = OutboxMessage.objects.using(self._domain)
@@ -238,6 +242,16 @@ def _waves(rows: Sequence[Row]) -> Iterator[list[Row]]:
         by_subject.setdefault(row.subject, []).append(row)
     for number in range(max(map(len, by_subject.values()), default=0)):
         yield [of_one[number] for of_one in by_subject.values() if number < len(of_one)]
+
+
+def _trace(letters: Sequence[Letter], outcome: Outcome, *, since: int) -> None:
+    """They were sent together, and each belongs to a trace of its own."""
+    for letter in letters:
+        event_id = letter.envelope.event_id
+        name, told = described("send", event_id, exchange=letter.exchange, routing_key=letter.routing_key)
+        if event_id in outcome.refused:
+            told["error.type"] = "refused"
+        spent(name, traceparent=letter.envelope.traceparent, since=since, kind=SpanKind.CLIENT, attributes=told)
 
 
 def _letter(row: Row) -> Letter:

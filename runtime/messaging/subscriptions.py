@@ -73,7 +73,12 @@ def is_known(event_type: str) -> bool:
     return event_type in _known()
 
 
+def routing_key_of(event_type: str) -> str:
+    """Nothing, for an event that is not known here."""
+    return _known().get(event_type, "")
+
+
 @cache
-def _known() -> frozenset[str]:
+def _known() -> Mapping[str, str]:
     events: tuple[type[Event], ...] = import_string(settings.EVENTS)
-    return frozenset(event.name for event in events)
+    return {event.name: event.routing_key for event in events}

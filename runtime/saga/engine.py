@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -21,6 +23,7 @@ from runtime.saga.definition import Outcome, Saga, Step, Unknown, Waiting, defin
 from runtime.saga.models import SagaRun
 from runtime.saga.run import LeaseLost, Run
 from runtime.telemetry.crashpoints import crashpoint
+from runtime.telemetry.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ def advance(run: Run, *, budget: float) -> Run:
 
 
 def _advance(saga: type[Saga], run: Run, *, budget: float) -> None:
-    with call(seconds=budget, lease=Lease(id=run.id, epoch=run.epoch)) as limit:
+    with _traced(run), call(seconds=budget, lease=Lease(id=run.id, epoch=run.epoch)) as limit:
         while run.unfinished:
             if limit.remaining() == 0.0:
                 store.save(run, using=saga.domain)
@@ -80,8 +83,15 @@ def _advance_one(saga: type[Saga], run: Run) -> bool:
     step = saga.steps[run.step]
     forward = run.state == SagaRun.RUNNING
     action = "do" if forward else "undo"
+    with span(f"{step.name} {action}", attributes={"saga.step": step.name, "saga.action": action}) as part:
+        ended = _attempt(saga, run, step, action)
+        part.set_attribute("saga.result", _result(run, step, action))
+    return ended
+
+
+def _attempt(saga: type[Saga], run: Run, step: Step, action: str) -> bool:
     try:
-        return _forward(saga, run, step) if forward else _backward(saga, run, step)
+        return _forward(saga, run, step) if action == "do" else _backward(saga, run, step)
     except LeaseLost:
         raise
     except Superseded as error:
@@ -94,6 +104,25 @@ def _advance_one(saga: type[Saga], run: Run) -> bool:
         if isinstance(error, DatabaseError) and is_outage(error):
             return _retry_later(saga, run, step, action, type(error).__name__)
         return _needs_attention(saga, run, step, action, error)
+
+
+@contextmanager
+def _traced(run: Run) -> Iterator[None]:
+    """One turn of the run: as far as it gets in the hands of this holder."""
+    told: dict[str, str | int] = {
+        "saga.name": run.definition,
+        "saga.version": run.version,
+        "saga.subject": str(run.subject),
+    }
+    with span(f"saga {run.definition}", attributes=told) as turn:
+        yield
+        turn.set_attribute("saga.state", run.state)
+
+
+def _result(run: Run, step: Step, action: str) -> str:
+    """What was noted of this try. A step that had nothing to undo notes nothing."""
+    last = run.log[-1] if run.log else {}
+    return str(last["result"]) if (last.get("step"), last.get("action")) == (step.name, action) else "nothing to do"
 
 
 # --- Forward --------------------------------------------------------------------------------------------------------

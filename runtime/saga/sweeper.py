@@ -11,7 +11,8 @@ from runtime.saga import store
 from runtime.saga.definition import UnknownSaga
 from runtime.saga.engine import LONGEST_WAIT, advance
 from runtime.saga.run import LeaseLost
-from runtime.telemetry.tracing import continue_or_start, working_on
+from runtime.telemetry.logs import about
+from runtime.telemetry.spans import entering
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def resume(run_id: UUID, *, domain: str, after: int | None = None) -> None:
         return
     try:
         # The steps belong to the trace of whoever started it, and not to that of this nudge.
-        with working_on(trace=continue_or_start(run.traceparent)):
+        with entering(f"resume {run.definition}", traceparent=run.traceparent), about(subject=str(run.subject)):
             advance(run, budget=WORKER_BUDGET)
     except LeaseLost as error:
         log.warning("%s", error)

@@ -1,34 +1,59 @@
 """
 What the process says while it runs: one line per happening, for a person (console) or for a machine (json).
 
-No personal data and no secrets: lines carry ids, routes and codes, never bodies, query strings or headers.
+Whatever logs with Python's own logging is written by structlog's formatter, libraries' lines like ours. No personal
+data and no secrets: lines carry ids, routes and codes, never bodies, query strings or headers.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import re
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+from structlog.stdlib import ProcessorFormatter
+
 from runtime.telemetry.tracing import current_request_id, current_trace
 
-__all__ = ["ConsoleFormatter", "JsonFormatter", "logging_config"]
+__all__ = ["about", "formatter", "logging_config", "mention"]
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NOT_FOR_LINES = frozenset({"request", "status_code"})
-"""Django attaches these to its own records: a request object has headers, and the access line has the status."""
+_NOT_FOR_LINES = ("request", "status_code", "message", "asctime")
+"""Django attaches the first two to its own records: a request has headers, and the access line has the status."""
+_NO_FACTS = frozenset({"event", "exc_info", "stack_info", "_record", "_from_structlog"})
+"""What structlog puts beside the facts."""
+
+_about: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
+
+
+@contextmanager
+def about(**ids: str) -> Iterator[None]:
+    """Lines that are written inside name these: ``order_id``, ``user_id`` and the like. Ids alone, never names."""
+    outer = _about.set({**(_about.get() or {}), **ids})
+    try:
+        yield
+    finally:
+        _about.reset(outer)
+
+
+def mention(**ids: str) -> None:
+    """From now on, to the end of what ``about`` surrounds, lines name these as well; nothing outside of it."""
+    if (named := _about.get()) is not None:
+        _about.set({**named, **ids})
 
 
 def logging_config(log_format: str) -> dict[str, Any]:
     """Django's LOGGING. ``log_format``: console or json. Everything goes to standard error."""
-    formatters = {"console": ConsoleFormatter, "json": JsonFormatter}
-    if log_format not in formatters:
+    if log_format not in {"console", "json"}:
         raise ValueError(f"LOG_FORMAT={log_format!r} is neither console nor json")
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": formatters[log_format]}},
+        "formatters": {"line": {"()": "runtime.telemetry.logs.formatter", "log_format": log_format}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
@@ -39,6 +64,8 @@ def logging_config(log_format: str) -> dict[str, Any]:
             "django.security": {"level": "ERROR"},
             # A probe that fails would write 60 lines, every second.
             "health_check": {"level": "CRITICAL"},
+            # A collector that is away: our own line tells, once a minute (runtime/telemetry/sending.py).
+            "opentelemetry": {"level": "CRITICAL"},
             # Celery tells of each task's arrival and end, with all its arguments.
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
@@ -46,44 +73,82 @@ def logging_config(log_format: str) -> dict[str, Any]:
     }
 
 
-class ConsoleFormatter(logging.Formatter):
-    """``12:00:00.123 INFO runtime.http request method=GET route=api/orders status=200``"""
-
-    def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, tz=UTC).strftime("%H:%M:%S.%f")[:-3]
-        facts = " ".join(f"{name}={_printable(value)}" for name, value in _facts(record).items())
-        line = f"{moment} {record.levelname:<7} {record.name} {_printable(record.getMessage())} {facts}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line: timestamp, level, logger, message, the facts, and ``exception`` where there was one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "timestamp": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **_facts(record),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+def formatter(log_format: str) -> ProcessorFormatter:
+    """The formatter of the standard library's handlers. ``log_format``: console or json."""
+    facts = (structlog.stdlib.ExtraAdder(), _without_objects, _with_ids)
+    if log_format == "json":
+        shown: tuple[Any, ...] = (_json_head, structlog.processors.JSONRenderer(default=str))
+    else:
+        shown = (_on_one_line,)
+    return ProcessorFormatter(foreign_pre_chain=facts, processors=shown)
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Any]:
-    """What was passed as ``extra``, and which request and trace the line belongs to."""
-    facts = {
-        name: value
-        for name, value in vars(record).items()
-        if name not in _STANDARD and name not in _NOT_FOR_LINES and value is not None
+type _Line = MutableMapping[str, Any]
+
+
+def _without_objects(logger: object, method: str, line: _Line) -> _Line:
+    for name in [name for name, value in line.items() if value is None or name in _NOT_FOR_LINES]:
+        del line[name]
+    return line
+
+
+def _with_ids(logger: object, method: str, line: _Line) -> _Line:
+    """Which request and trace the line belongs to, and what it is about, unless it says so itself."""
+    trace = current_trace()
+    ids = {"request_id": current_request_id(), "trace_id": trace.trace_id if trace else None, **(_about.get() or {})}
+    for name, value in ids.items():
+        if value is not None:
+            line.setdefault(name, value)
+    return line
+
+
+def _json_head(logger: object, method: str, line: _Line) -> _Line:
+    """``timestamp``, ``level``, ``logger`` and ``message``, then the facts, and ``exception`` where there was one."""
+    record = line["_record"]
+    head = {
+        "timestamp": _moment(record).isoformat(),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": _without_rows(str(line["event"])),
     }
-    if (request_id := current_request_id()) is not None:
-        facts.setdefault("request_id", request_id)
-    if (trace := current_trace()) is not None:
-        facts.setdefault("trace_id", trace.trace_id)
-    return facts
+    # The head last: no fact of one of these names says who wrote the line, and when.
+    return {**head, **_facts(line), **head, **_exception(line)}
+
+
+def _on_one_line(logger: object, method: str, line: _Line) -> str:
+    """``12:00:00.123 INFO runtime.http request method=GET route=api/orders status=200``"""
+    record = line["_record"]
+    moment = _moment(record).strftime("%H:%M:%S.%f")[:-3]
+    said = _printable(_without_rows(str(line["event"])))
+    told = " ".join(f"{name}={_printable(value)}" for name, value in _facts(line).items())
+    text = f"{moment} {record.levelname:<7} {record.name} {said} {told}".rstrip()
+    return "\n".join((text, *_exception(line).values()))
+
+
+def _without_rows(text: str) -> str:
+    """PostgreSQL's errors quote the row that they are about, with whatever a person has in it."""
+    return _DETAIL.sub("DETAIL: left out", text)
+
+
+_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
+
+
+def _facts(line: _Line) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name not in _NO_FACTS}
+
+
+def _moment(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, tz=UTC)
+
+
+def _exception(line: _Line) -> dict[str, str]:
+    raised = line.get("exc_info")
+    if not raised or raised[0] is None:
+        return {}
+    return {"exception": _without_rows(_PLAIN.formatException(raised))}
+
+
+_PLAIN = logging.Formatter()
 
 
 def _printable(value: object) -> str:

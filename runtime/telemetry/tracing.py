@@ -1,7 +1,8 @@
 """
 Which trace and which request the running code belongs to: W3C Trace Context, level 1, and a request id.
 
-Set by whatever begins the work (a request, an event, a timer); read by logs, events and outgoing calls.
+Set by whatever begins the work (a request, an event, a timer); read by logs, events and outgoing calls. What is under
+way is OpenTelemetry's current span (spans.py), so that other instrumentation finds it where it looks.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from opentelemetry import context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span, set_span_in_context
+
 __all__ = [
     "Trace",
+    "asked_as",
     "continue_or_start",
     "current_request_id",
     "current_trace",
     "current_trace_id",
     "current_traceparent",
+    "parse",
     "working_on",
 ]
 
@@ -41,14 +47,23 @@ class Trace:
         """The header that hands this span to whoever is called next."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
+    @property
+    def sampled(self) -> bool:
+        """Whether whoever began it wants it kept."""
+        return self.flags == _SAMPLED
 
-_trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+    def as_parent(self, *, remote: bool) -> context.Context:
+        """OpenTelemetry's context below this span, which is recorded elsewhere, if at all."""
+        parent = SpanContext(int(self.trace_id, 16), int(self.span_id, 16), remote, TraceFlags(int(self.flags, 16)))
+        return set_span_in_context(NonRecordingSpan(parent), context.Context())
+
+
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def continue_or_start(traceparent: str | None) -> Trace:
     """A new span below the given one; a new trace where there is none or it cannot be read."""
-    parent = _parse(traceparent)
+    parent = parse(traceparent)
     span_id = os.urandom(8).hex()
     if parent is None:
         return Trace(trace_id=os.urandom(16).hex(), span_id=span_id)
@@ -56,18 +71,22 @@ def continue_or_start(traceparent: str | None) -> Trace:
 
 
 def current_trace() -> Trace | None:
-    return _trace.get()
+    current = get_current_span().get_span_context()
+    if not current.is_valid:
+        return None
+    flags = f"{current.trace_flags & TraceFlags.SAMPLED:02x}"
+    return Trace(trace_id=f"{current.trace_id:032x}", span_id=f"{current.span_id:016x}", flags=flags)
 
 
 def current_trace_id() -> str | None:
     """What a row says of the trace in which it was written; None outside of any trace."""
-    trace = _trace.get()
+    trace = current_trace()
     return trace.trace_id if trace else None
 
 
 def current_traceparent() -> str | None:
     """What an event or an outgoing call carries; None outside of any trace."""
-    trace = _trace.get()
+    trace = current_trace()
     return trace.traceparent if trace else None
 
 
@@ -77,17 +96,28 @@ def current_request_id() -> str | None:
 
 @contextmanager
 def working_on(*, trace: Trace, request_id: str | None = None) -> Iterator[None]:
-    """Everything inside belongs to this trace (and request)."""
-    outer_trace, outer_id = _trace.set(trace), _request_id.set(request_id)
+    """Everything inside belongs to this trace (and request), and is not recorded here."""
+    outer = context.attach(trace.as_parent(remote=False))
+    try:
+        with asked_as(request_id):
+            yield
+    finally:
+        context.detach(outer)
+
+
+@contextmanager
+def asked_as(request_id: str | None) -> Iterator[None]:
+    """Everything inside belongs to this request."""
+    outer = _request_id.set(request_id)
     try:
         yield
     finally:
-        _trace.reset(outer_trace)
-        _request_id.reset(outer_id)
+        _request_id.reset(outer)
 
 
-def _parse(text: str | None) -> Trace | None:
-    found = _TRACEPARENT.fullmatch(text.strip()) if text else None
+def parse(traceparent: str | None) -> Trace | None:
+    """None where it is none, or cannot be read."""
+    found = _TRACEPARENT.fullmatch(traceparent.strip()) if traceparent else None
     if found is None:
         return None
     version, trace_id, span_id, flags, rest = found.groups()

@@ -70,6 +70,9 @@ def test_ten_orders_give_every_figure(folder, beside):
     for together, apart in found["apart"]:
         assert together["cpu_ms"].keys() == SERVERS_AND_PROCESSES
         assert apart["cpu_ms"].keys() == SERVERS_AND_PROCESSES | {"gateway"}
+    assert [len(turns) for turns in found["tracing"]["rounds"]] == [3]
+    assert found["tracing"]["spans"] > 40
+    assert found["tracing"]["recorded_ms"] > found["tracing"]["looking_ms"] > 0
     ElementTree.parse(folder / "bench.svg")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "times what PostgreSQL needs to write its rows" in done.stdout

@@ -29,6 +29,15 @@ BAD = [
     ("DOMAINS", ",", "it names some of users, inventory, payments, orders"),
     ("PAYMENT_PROVIDER", "paypal", "it is one of sandbox, stripe"),
     ("LOG_FORMAT", "xml", "it is one of console, json"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "it is an http or https address, as in http://collector:4318"),
+    *[
+        ("TRACES_SAMPLE", value, "it is a number from 0 to 1, as in 0.1")
+        for value in ("10%", "-1", "1.1", "2", ".5", "NaN")
+    ],
+    *[
+        ("TRACES_URL", value, "it is an address with {trace_id} in it, as in http://jaeger/trace/{trace_id}")
+        for value in ("http://jaeger/trace/", "javascript:{trace_id}")
+    ],
     ("SHOP_CURRENCY", "gbp", "it is three capital letters, as in GBP"),
     ("SHOP_CURRENCY", "", "it is three capital letters, as in GBP"),
     ("SHOP_CURRENCY", "POUNDS", "it is three capital letters, as in GBP"),
@@ -321,3 +330,16 @@ def test_without_a_topology_what_is_hosted_is_one_group_and_one_process_is_given
     assert settings_of(DOMAINS="orders,users").topology.groups == (("users", "orders"),)
     with pytest.raises(BadSetting, match="DOMAINS says what one process hosts: set one of the two"):
         settings_of(DOMAINS="orders", TOPOLOGY="orders|users,inventory,payments")
+
+
+def test_one_trace_in_ten_goes_to_a_collector_and_without_one_each_is_kept(settings_of):
+    collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/"}
+
+    def found(**environ):
+        settings = settings_of(**environ)
+        return settings.traces_endpoint, settings.traces_sample
+
+    assert found() == (None, 1.0)
+    assert found(**collector) == ("http://collector:4318/v1/traces", 0.1)
+    assert found(**collector, TRACES_SAMPLE="0.25") == ("http://collector:4318/v1/traces", 0.25)
+    assert found(TRACES_SAMPLE="0") == (None, 0.0)

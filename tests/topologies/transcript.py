@@ -21,7 +21,7 @@ from tests.topologies.appearances import Appearances
 _OF_THE_CONNECTION = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 _MADE_FOR_EACH = {
     "x-request-id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    "traceparent": re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01"),
+    "traceparent": re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]"),
 }
 _USUAL = {
     "cache-control": "no-store",

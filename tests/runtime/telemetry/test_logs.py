@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from runtime.telemetry.logs import ConsoleFormatter, JsonFormatter, logging_config
+from runtime.telemetry.logs import about, formatter, logging_config, mention
 from runtime.telemetry.tracing import continue_or_start, working_on
 
 
@@ -21,7 +21,7 @@ def record(message: str, *args: object, exc_info: object = None, **extra: object
 def test_a_json_line_has_its_facts_and_the_request_it_belongs_to():
     trace = continue_or_start(None)
     with working_on(trace=trace, request_id="req-1"):
-        line = json.loads(JsonFormatter().format(record("order %s", "placed", status=201)))
+        line = json.loads(formatter("json").format(record("order %s", "placed", status=201)))
 
     assert line.pop("timestamp").endswith("+00:00")
     assert line == {
@@ -35,23 +35,41 @@ def test_a_json_line_has_its_facts_and_the_request_it_belongs_to():
 
 
 def test_outside_of_a_request_there_is_no_id():
-    assert "request_id" not in json.loads(JsonFormatter().format(record("x")))
+    assert "request_id" not in json.loads(formatter("json").format(record("x")))
+
+
+def test_a_line_names_what_it_is_about_and_the_next_one_no_longer_does():
+    with about(order_id="o-1"):
+        mention(user_id="u-1")
+        inside = json.loads(formatter("json").format(record("x", order_id="its own")))
+    mention(user_id="nobody's")
+    outside = json.loads(formatter("json").format(record("x")))
+
+    assert (inside["order_id"], inside["user_id"]) == ("its own", "u-1")
+    assert outside.keys() == {"timestamp", "level", "logger", "message"}
+
+
+def test_no_fact_takes_the_place_of_who_wrote_the_line_and_when():
+    line = json.loads(formatter("json").format(record("x", level="fatal", timestamp="never", logger="somebody")))
+
+    assert (line["level"], line["logger"]) == ("info", "a.name")
+    assert line["timestamp"].endswith("+00:00")
 
 
 def test_a_console_line_is_for_people():
-    line = ConsoleFormatter().format(record("order placed", status=201, principal=None))
+    line = formatter("console").format(record("order placed", status=201, principal=None))
 
     assert line.endswith(" INFO    a.name order placed status=201")
 
 
-@pytest.mark.parametrize("formatter", [ConsoleFormatter(), JsonFormatter()])
+@pytest.mark.parametrize("formatter", [formatter("console"), formatter("json")])
 def test_nobody_can_forge_a_line(formatter):
     line = formatter.format(record("user %s", "eve\n12:00 INFO a.name all is well\r\x1b[2J\u2028", name_="x\ny"))
 
     assert line.isprintable()
 
 
-@pytest.mark.parametrize("formatter", [ConsoleFormatter(), JsonFormatter()])
+@pytest.mark.parametrize("formatter", [formatter("console"), formatter("json")])
 def test_an_exception_comes_with_its_traceback(formatter):
     try:
         raise ValueError("the cause")
@@ -62,7 +80,7 @@ def test_an_exception_comes_with_its_traceback(formatter):
     assert "the cause" in line
 
 
-@pytest.mark.parametrize("formatter", [ConsoleFormatter(), JsonFormatter()])
+@pytest.mark.parametrize("formatter", [formatter("console"), formatter("json")])
 def test_what_cannot_be_written_down_is_written_down_somehow(formatter):
     assert "object" in formatter.format(record("x", thing=object()))
 
@@ -70,7 +88,20 @@ def test_what_cannot_be_written_down_is_written_down_somehow(formatter):
 def test_a_request_object_never_gets_into_a_line(rf):
     asked = rf.get("/?token=sesame", headers={"authorization": "Bearer sesame"})
 
-    assert "sesame" not in JsonFormatter().format(record("x", request=asked, status_code=500))
+    assert "sesame" not in formatter("json").format(record("x", request=asked, status_code=500))
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_the_row_that_an_error_of_the_database_quotes_stays_out_of_the_line(log_format):
+    said = "duplicate key\nDETAIL:  Key (email)=(jane@example.com) already exists.\nCONTEXT: while it was busy"
+    try:
+        raise ValueError(said)
+    except ValueError:
+        line = formatter(log_format).format(record("failed: %s", said, exc_info=sys.exc_info()))
+
+    assert "jane" not in line
+    assert line.count("DETAIL: left out") == 2
+    assert line.count("while it was busy") == 2
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
