@@ -46,7 +46,7 @@ BY_IMPORT = (
         what="a contract imports runtime",
         file="contracts/_base.py",
         code="from runtime.embedded import errors",
-        noticed_by=by("direction"),
+        noticed_by=by("direction", "runtime-shape"),
     ),
     Leak(
         what="a new contract is not written down",
