@@ -39,7 +39,8 @@ class Trade:
 
     def order(self, *, method: str = GOOD_CARD, units: int = 2, sku: str = "") -> Any:
         """An order as the service leaves it: confirmed with a good card."""
-        from apps.orders.service import SERVICE, WantedLine, Wish
+        from apps.orders.service import SERVICE
+        from apps.orders.wishes import WantedLine, Wish
 
         wish = Wish(
             placed_by=self.customer,

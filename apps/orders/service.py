@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,9 +19,10 @@ from apps.orders.models import Order, OrderKey, OrderRefund
 from apps.orders.rebuilding import Rebuilt, rebuild
 from apps.orders.sagas import CancelOrder, PlaceOrder, ReturnOrder, ShipOrder
 from apps.orders.timeline import timeline
+from apps.orders.wishes import Wish, priced, total_of
 from contracts import orders as contract
-from contracts._base import InvalidMoney, Money, Rejected, new_id
-from contracts.inventory import INVENTORY, QuotedProduct
+from contracts._base import Money, Rejected, new_id
+from contracts.inventory import INVENTORY
 from contracts.orders import CONFIRMED, PENDING, OrderLine
 from runtime.calls import resolve
 from runtime.console.overseeing import Overseeing
@@ -46,47 +47,11 @@ UNDO_BUDGET = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedLine:
-    """``unit_price`` only where an operator agreed one; else the catalogue's."""
-
-    sku: str
-    quantity: int
-    unit_price: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """An order as it is asked for. ``placed_by`` signed in and owns the key; ``user_id`` is whom the order is for."""
-
-    placed_by: UUID
-    user_id: UUID
-    lines: tuple[WantedLine, ...]
-    payment_method: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """``replayed``: this key was used before, and this is the order it led to, as it is now."""
 
     order: Order
     replayed: bool
-
-
-class UnknownProducts(Rejected):
-    """
-    Some lines name products that are not sold.
-
-    ``data["lines"]`` has their positions, from 0.
-    """
-
-    code: ClassVar[str] = "unknown_sku"
-
-
-class TotalTooLarge(Rejected):
-    """The order's total is more than can be booked."""
-
-    code: ClassVar[str] = "total_too_large"
 
 
 class NotPaid(Rejected):
@@ -132,7 +97,7 @@ class Orders(Listening, Overseeing):
             return placed
         if not value("orders.accepting"):
             raise NotAccepting
-        items = _priced(wish.lines, resolve(INVENTORY).quote(skus=sorted({line.sku for line in wish.lines})))
+        items = priced(wish.lines, resolve(INVENTORY).quote(skus=sorted({line.sku for line in wish.lines})))
         begun = self._create(wish, items, key=key, fingerprint=fingerprint)
         if begun is None:
             placed = self._placed_before(wish.placed_by, key, fingerprint)
@@ -145,7 +110,7 @@ class Orders(Listening, Overseeing):
     def _create(self, wish: Wish, items: tuple[OrderLine, ...], *, key: str, fingerprint: str) -> Run | None:
         """The order, its key and its saga in one transaction. None where the key is taken."""
         order = OrderAggregate(id=new_id())
-        order.create(user_id=wish.user_id, items=items, total=_total(items))
+        order.create(user_id=wish.user_id, items=items, total=total_of(items))
         with transaction.atomic(using=ALIAS):
             taken = OrderKey(principal=wish.placed_by, key=key, fingerprint=fingerprint, order_id=order.id)
             if not insert_once(taken, using=ALIAS):
@@ -315,28 +280,6 @@ SERVICE = Orders()
 
 
 # --- The parts of a use case ----------------------------------------------------------------------------------------
-
-
-def _priced(lines: Sequence[WantedLine], quoted: Sequence[QuotedProduct]) -> tuple[OrderLine, ...]:
-    products = {product.sku: product for product in quoted if product.active}
-    if unknown := [position for position, line in enumerate(lines) if line.sku not in products]:
-        raise UnknownProducts(lines=unknown)
-    return tuple(
-        OrderLine(
-            sku=line.sku,
-            name=products[line.sku].name,
-            quantity=line.quantity,
-            unit_price=line.unit_price or products[line.sku].price,
-        )
-        for line in lines
-    )
-
-
-def _total(items: Sequence[OrderLine]) -> Money:
-    try:
-        return sum((line.unit_price * line.quantity for line in items), Money.zero(settings.SHOP_CURRENCY))
-    except InvalidMoney:
-        raise TotalTooLarge from None
 
 
 def _tell(order: OrderAggregate) -> None:

@@ -30,10 +30,8 @@ from apps.orders.service import (
     NoSuchVersion,
     NotAccepting,
     Placed,
-    UnknownProducts,
-    WantedLine,
-    Wish,
 )
+from apps.orders.wishes import UnknownProducts, WantedLine, Wish
 from contracts._base import Unavailable
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED, OrderUnknown
 from runtime.http.idempotency import (

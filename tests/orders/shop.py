@@ -10,7 +10,8 @@ from apps.inventory.models import Reservation, Stock
 from apps.inventory.service import SERVICE as INVENTORY
 from apps.orders.models import Order, OrderKey, OrderNote
 from apps.orders.sagas import PlaceOrder
-from apps.orders.service import SERVICE, Placed, WantedLine, Wish
+from apps.orders.service import SERVICE, Placed
+from apps.orders.wishes import WantedLine, Wish
 from apps.payments.models import Movement, Payment
 from apps.users.models import User
 from apps.users.service import SERVICE as USERS

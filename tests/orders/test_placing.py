@@ -12,7 +12,8 @@ from django.db.utils import OperationalError
 from apps.inventory import queries as inventory_queries
 from apps.inventory import service as inventory_service
 from apps.orders.models import OrderKey
-from apps.orders.service import KeyUsedForAnother, NotAccepting, TotalTooLarge, UnknownProducts
+from apps.orders.service import KeyUsedForAnother, NotAccepting
+from apps.orders.wishes import TotalTooLarge, UnknownProducts
 from apps.payments import books as payment_books
 from apps.users import accounts as users_accounts
 from contracts._base import Unavailable

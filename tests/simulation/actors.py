@@ -12,7 +12,8 @@ from uuid import UUID
 
 from apps.orders.models import Order, OrderKey
 from apps.orders.service import SERVICE as ORDERS
-from apps.orders.service import KeyUsedForAnother, Placed, WantedLine, Wish
+from apps.orders.service import KeyUsedForAnother, Placed
+from apps.orders.wishes import WantedLine, Wish
 from apps.payments.models import Payment
 from apps.payments.service import SERVICE as PAYMENTS
 from contracts._base import Money, Rejected, new_id
