@@ -37,13 +37,13 @@ def main() -> int:
         wanted = wanted_by(os.environ)
         if not Path("/proc/self/stat").exists():
             raise NoProc
-        sizes, asked = events_by(os.environ), calls_by(os.environ)
+        sizes, asked, beside = events_by(os.environ), calls_by(os.environ), apart_by(os.environ)
         figures, turns, traced, facts = run(System(folder / "bench"), wanted, console)
         with console.status("Events") as status:
             backlogs = events.measure_events(folder / "bench", sizes, tell=status.update)
         with console.status("Calls") as status:
             called = calls.measure_calls(folder / "bench", rounds=wanted.rounds, calls=asked, tell=status.update)
-        sides = measured_apart(folder, wanted, console) if apart_by(os.environ) else []
+        sides = measured_apart(folder, wanted, console) if beside else []
     except (BenchmarkFailed, EmbeddedError, DemonstrationFailed) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
