@@ -21,7 +21,8 @@ from runtime.console.actions import Action
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.forms import ActionForm, amount, flag, prose, text, whole_number
-from runtime.console.machinery import machinery_figures, register_machinery
+from runtime.console.machinery import register_machinery
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, link, moment, short
 from runtime.console.records import Records, address_of_list
 from runtime.databases.clock import Now
@@ -289,7 +290,7 @@ def _figures() -> list[Figure]:
 
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("inventory"))
+    return overview_of("inventory", figures=_figures)
 
 
 register_machinery("inventory")
