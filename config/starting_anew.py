@@ -21,7 +21,7 @@ class NotNow(Rejected):
 
 
 def started_as(*, role: str, domain: str, host: str) -> list[str]:
-    """The names in run.json of this host's processes of that role which serve the domain. Without a supervisor: none."""
+    """The names in run.json of this host's processes of that role for the domain. Without a supervisor: none."""
     try:
         run = read_run(ENVIRONMENT.state_dir)
     except EmbeddedError:
