@@ -11,12 +11,13 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from runtime.console.actions import Action
+from runtime.console.filters import value_filter
 from runtime.console.forms import ActionForm, text
 from runtime.console.panels import badge
 from runtime.console.records import Records
 from runtime.databases.clock import database_time
 from runtime.pulses.models import Pulse
-from runtime.pulses.reading import MISSED_AFTER
+from runtime.pulses.reading import MISSED_AFTER, ROLES
 
 __all__ = ["WorkerPages"]
 
@@ -59,11 +60,12 @@ class StartAnew(Action[Pulse]):
 
 class WorkerPages(Records):
     list_display = ("role", "host", "pid", "state", "started_at", "beaten_at")
+    list_filter = (value_filter("role", "role", ROLES),)
     ordering = ("-id",)
     search_ids = ("id",)
     search_fields = ("role", "host", "=pid")
     search_help_text = "A role, a host or a process's number"
-    fields = ("role", "host", "pid", "state", "said", "ails_since", "started_at", "beaten_at")
+    fields = ("id", "role", "host", "pid", "state", "said", "ails_since", "started_at", "beaten_at")
     readonly_fields = ("state",)
 
     def __init__(self, model: Any, site: Any) -> None:
