@@ -197,7 +197,11 @@ INSIDE_URLCONF = "config.inside_urls"
 PROBE_BIND = ENVIRONMENT.probe_bind
 PROBE_URLCONF = "config.probe_urls"
 # What is asked of the databases and the broker whenever /metrics is read, beside what each process has counted.
-METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures", "runtime.saga.figures.SagaFigures")
+METRIC_COLLECTORS = (
+    "runtime.messaging.figures.EventFigures",
+    "runtime.saga.figures.SagaFigures",
+    "config.stock_figures.StockFigures",
+)
 STATIC_URL = "/static/"
 # Served as the installed apps have them: there is no step that collects them first.
 WHITENOISE_USE_FINDERS = True

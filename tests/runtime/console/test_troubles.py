@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from apps.inventory.models import Stock
+from apps.inventory.service import SERVICE as INVENTORY
 from apps.payments.models import Attempt, Payment
 from contracts._base import Overview, Trouble, first_id, new_id
 from runtime.console.figures import Group, alarms_of
@@ -217,6 +219,23 @@ def test_a_database_that_is_away_is_told_and_the_other_domains_go_on(sign_in, mo
         ("Inventory", False),
         ("Users", False),
     ]
+
+
+# --- The stock --------------------------------------------------------------------------------------------------------
+
+
+def test_stock_that_drifted(trade: Trade, sign_in) -> None:
+    sku = trade.product(stock=3)
+    Stock.objects.using("inventory").filter(sku_id=sku).update(on_hand=5)
+    assert troubles("inventory") == []
+    INVENTORY.look_for_drift()
+
+    found = only("inventory")
+
+    assert (found.name, found.press) == ("StockDrifted", "Set to the journal")
+    assert found.what == "The stock of 1 product is not what was moved adds up to."
+    assert about(found.since)
+    assert sign_in("support").get(found.address).context["cl"].result_count == 1
 
 
 # --- The payment provider ---------------------------------------------------------------------------------------------
