@@ -93,7 +93,7 @@ def test_a_form_that_is_sent_twice_is_one_effect(case: Case, sign_in, trade: Tra
     operator, row = sign_in("administrator"), made(case, trade)
     form = {**case.form, "key": str(uuid4())}
 
-    answers = [operator.post(case.address(row), form) for _ in range(2)]
+    answers = [operator.send(case.address(row), form) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
     assert answers[0]["Location"] == answers[1]["Location"]
@@ -161,7 +161,7 @@ def test_an_action_is_offered_to_whoever_may_do_it_and_done_for_nobody_else(
 
     assert (case.address(row) in operator.get(page).content.decode()) is may
     assert operator.get(case.address(row)).status_code == (200 if may else 403)
-    sent = operator.post(case.address(row), {**case.form, "key": str(uuid4())})
+    sent = operator.send(case.address(row), {**case.form, "key": str(uuid4())})
     assert sent.status_code == (302 if may else 403)
     assert len(entries(case)) == (1 if may else 0)
 
