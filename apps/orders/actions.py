@@ -126,6 +126,7 @@ class Return(_OrderAction):
     title = "Take goods back"
     icon = "assignment_return"
     permission = "orders.fulfil"
+    form = ReturnForm
     dangerous = True
     looks_first = True
 

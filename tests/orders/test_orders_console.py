@@ -80,7 +80,7 @@ def test_an_orders_page_tells_its_story(sign_in, trade: Trade) -> None:
     for words in ("OrderCreated", "OrderConfirmed", "OrderShipped", "Royal Mail", "validate_user", "process_payment"):
         assert words in page
     assert "Ring twice." in page
-    assert page.count("<details class=\"console-panel\">") == 3, "traces, stream and the one process are folded"
+    assert page.count('<details class="console-panel">') == 3, "traces, stream and the one process are folded"
     assert order.lines[0].sku in page
     for elsewhere in ("payments/payment", "inventory/reservation", "orders/outboxmessage", "orders/auditentry"):
         assert f"/admin/{elsewhere}/?q={order.id}" in page

@@ -44,6 +44,13 @@ def test_no_action_is_forgotten_here() -> None:
     assert offered == {(case.page, case.action) for case in CASES}
 
 
+def test_every_action_has_room_for_a_reason_and_whoever_gives_something_up_has_to_have_one() -> None:
+    for pages in admin.site._registry.values():
+        for action in pages.offers:
+            assert "reason" in action.form.base_fields, action
+            assert action.form.base_fields["reason"].required or not action.dangerous, action
+
+
 # --- What it leaves behind --------------------------------------------------------------------------------------------
 
 
