@@ -163,7 +163,7 @@ class Return(_OrderAction):
             left[line.sku] -= line.quantity
             back[line.sku] = back.get(line.sku, 0) + line.quantity
         return (
-            f"{made.refund} goes back to the customer, within a minute. That cannot be undone.",
+            _refund_of(made.refund, left=queries.left_of_payment(row)),
             f"{_listed(back)} goes back on the shelf and can be bought again.",
             "Nothing more can come back: the order ends as returned."
             if made.whole
@@ -189,6 +189,13 @@ def _fields(row: Order) -> dict[str, str]:
 def _typed(row: Order, given: Mapping[str, Any]) -> dict[str, int]:
     """Units by sku that came back."""
     return {sku: given[name] for name, sku in _fields(row).items() if given.get(name)}
+
+
+def _refund_of(wanted: Money, *, left: Money) -> str:
+    if wanted > left:
+        # Payments gives back no more than was taken: the process stops there, and somebody decides.
+        return f"Of what was paid {left} is left: giving back {wanted} stops there, and needs a decision at Processes."
+    return f"{wanted} goes back to the customer, within a minute. That cannot be undone."
 
 
 def _listed(units: Mapping[str, int]) -> str:

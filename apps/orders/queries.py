@@ -65,6 +65,12 @@ def return_of(order_id: UUID, units: Mapping[str, int]) -> contract.OrderReturne
     return order.returns[-1]
 
 
+def left_of_payment(row: Order) -> Money:
+    """What was not given back yet of the order's total, as far as payments has told."""
+    booked = OrderRefund.objects.using(ALIAS).filter(order_id=row.id).aggregate(total=Sum("amount"))["total"]
+    return Money(row.total - (booked or Decimal("0.00")), row.currency)
+
+
 def count_by_status() -> dict[str, int]:
     rows = Order.objects.using(ALIAS).values_list("status").annotate(count=Count("id"))
     return dict(rows)

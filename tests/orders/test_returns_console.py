@@ -11,7 +11,11 @@ from django.test import Client
 from apps.orders.models import Order
 from apps.orders.service import SERVICE
 from apps.orders.wishes import WantedLine, Wish
+from apps.payments.service import SERVICE as PAYMENTS
+from contracts._base import Money
 from runtime.audit.models import AuditEntry
+from runtime.console.timelines import Timeline
+from runtime.saga.models import SagaRun
 from tests.trade import GOOD_CARD, Trade
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +100,27 @@ def test_what_somebody_else_took_back_meanwhile_is_not_taken_back_again(sign_in,
     assert answer.status_code == 422, "there is only one left, and the form says so"
     assert taken_back(trade.again(order)) == [({sku: 1}, "12.50 GBP")]
     assert AuditEntry.objects.using("orders").count() == 0
+
+
+def test_what_was_given_back_by_hand_before_is_said_and_stops_the_refund(sign_in, trade: Trade) -> None:
+    operator, order = sign_in("operator"), trade.delivered(units=2)
+    payment, twenty = trade.payment(order), Money.parse("20.00", "GBP")
+    refund = PAYMENTS.refund_payment(payment_id=payment.id, key="1", amount=twenty, reason="Late.")
+    with transaction.atomic(using="orders"):
+        SERVICE.refund_booked(order_id=order.id, refund_id=refund.id, amount=twenty)
+    key = str(operator.get(address(order, "return")).context["form"].initial["key"])
+
+    looked = operator.post(address(order, "return"), {"units_1": "1", "reason": "Torn.", "key": key})
+    operator.act(address(order, "return"), units_1="1", reason="Torn.")
+
+    assert looked.context["preview"][0] == (
+        "Of what was paid 5.00 GBP is left: giving back 12.50 GBP stops there, and needs a decision at Processes."
+    )
+    (run,) = SagaRun.objects.using("orders").filter(definition="orders.return_order")
+    assert run.state == SagaRun.NEEDS_ATTENTION
+    (drawn,) = [p for p in operator.get(address(order)).context["panels"] if isinstance(p, Timeline)]
+    assert drawn.rows[-1].moment.words.startswith("Needs attention since ")
+    assert drawn.rows[-1].moment.address.endswith(f"/{run.id}/change/")
 
 
 @pytest.mark.parametrize(
