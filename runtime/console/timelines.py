@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -109,7 +109,7 @@ def _rows(lanes: Sequence[Lane], moments: Sequence[Moment], traces: Mapping[str,
     spans = [_span(lane, moments) for lane in lanes]
     before: datetime | None = None
     for number, moment in enumerate(moments):
-        at = moment.at
+        at = moment.at and moment.at.astimezone(UTC)
         yield Row(
             moment=moment,
             cells=[_cell(span, number) for span in spans],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from django.template.loader import render_to_string
@@ -34,6 +35,13 @@ def test_moments_stand_in_order_of_time_and_what_is_so_now_comes_last() -> None:
     assert [row.time for row in rows] == ["23:59:58", "23:59:59", "00:01:28", "00:01:28", "now"]
     assert [row.day for row in rows] == ["2026-03-01", "", "2026-03-02", "", ""]
     assert [row.gap for row in rows] == ["", "", "1 min 29 s later", "", ""]
+
+
+def test_times_are_those_of_utc_wherever_they_were_noted() -> None:
+    told = replace(moment("Shelf", 0.0), at=START.astimezone(timezone(timedelta(hours=5))))
+    (row,) = timeline("Story", LANES, [told]).rows
+
+    assert (row.day, row.time) == ("2026-03-01", "23:59:58")
 
 
 def test_a_lanes_line_goes_from_its_first_mark_to_its_last() -> None:
