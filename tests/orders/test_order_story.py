@@ -8,7 +8,9 @@ from uuid import UUID
 import pytest
 
 from apps.orders.models import Order
+from apps.payments import queries
 from contracts._base import Unavailable
+from runtime.calls import current_call
 from runtime.calls.routing import _client
 from runtime.console.timelines import Kind, Timeline
 from runtime.databases.clock import Now
@@ -133,6 +135,18 @@ def test_a_domain_that_breaks_is_left_out_like_one_that_is_away(picture, trade: 
     assert [bool(lane.trouble) for lane in picture(order)[1].lanes] == [False, False, False, True]
 
 
+def test_nobody_is_waited_for_longer_than_a_page_may_take(picture, trade: Trade, monkeypatch) -> None:
+    order, left, real = trade.order(), [], queries.history
+    monkeypatch.setattr(
+        queries, "history", lambda order_id: (left.append(current_call().remaining()), real(order_id))[1]
+    )
+
+    _, drawn = picture(order)
+
+    assert 0 < left[0] <= 2.0
+    assert len(told(drawn, "Payments")) == 2
+
+
 def test_domains_that_answer_nowhere_are_asked_and_said_to_be_away(picture, trade: Trade, settings) -> None:
     order = trade.order()
     settings.HOSTED_DOMAINS = ("users", "orders")
@@ -176,15 +190,16 @@ def test_a_process_that_is_under_way_says_what_comes_next(picture, trade: Trade)
 
 
 def test_an_event_that_was_not_sent_yet_says_so_and_one_that_was_does_not(picture, trade: Trade) -> None:
-    order = trade.order()
+    order = trade.shipped()
     rows = OutboxMessage.objects.using("orders").filter(subject=str(order.id))
     rows.filter(sequence=1).update(wanted=True, published_at=Now())
     rows.filter(sequence=2).update(wanted=True, published_at=None)
+    rows.filter(sequence=3).update(wanted=False, published_at=None)
 
     _, drawn = picture(order)
 
     marks = [row.moment.mark for row in drawn.rows if row.moment.lane == "Order"]
-    assert marks == ["", "not sent yet"]
+    assert marks == ["", "not sent yet", ""], "nobody listens to the last one"
 
 
 def test_a_moment_leads_to_its_trace_where_there_is_one_to_show(picture, trade: Trade, recorded) -> None:
