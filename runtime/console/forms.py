@@ -19,7 +19,18 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-__all__ = ["ActionForm", "SignInForm", "amount", "flag", "optional_reason", "prose", "several", "text", "whole_number"]
+__all__ = [
+    "ActionForm",
+    "SignInForm",
+    "amount",
+    "carried",
+    "flag",
+    "optional_reason",
+    "prose",
+    "several",
+    "text",
+    "whole_number",
+]
 
 
 class SignInForm(forms.Form):
@@ -104,3 +115,8 @@ def several(label: str, choices: Sequence[str], **more: Any) -> forms.MultipleCh
 
 def flag(label: str, **more: Any) -> forms.BooleanField:
     return forms.BooleanField(label=label, required=False, widget=UnfoldBooleanSwitchWidget(), **more)
+
+
+def carried(pattern: str) -> forms.RegexField:
+    """What the page showed, brought back with the form: nobody sees it or types it."""
+    return forms.RegexField(regex=pattern, max_length=200, widget=forms.HiddenInput)

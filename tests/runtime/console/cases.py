@@ -48,6 +48,15 @@ def stock(on_hand: int) -> dict[str, int]:
     return {"on hand": on_hand, "reserved": 0, "available": on_hand, "sold": 0}
 
 
+def drifted(trade: Trade) -> str:
+    """A product of which somebody's SQL took three units."""
+    from apps.inventory.models import Stock
+
+    sku = trade.product(stock=10)
+    Stock.objects.using("inventory").filter(pk=sku).update(on_hand=7)
+    return sku
+
+
 def dead_letter(domain: str) -> UUID:
     """An event that this domain could not handle."""
     row = InboxMessage(
@@ -189,6 +198,15 @@ CASES = (
         KEEPERS,
         stock(10),
         stock(7),
+    ),
+    Case(
+        "inventory/product",
+        "set-to-journal",
+        drifted,
+        {"difference": "3 0 0", "reason": "Somebody's SQL."},
+        KEEPERS,
+        stock(7),
+        stock(10),
     ),
     Case(
         "inventory/product",
