@@ -100,7 +100,15 @@ class Relocation:
         tools = tools_for(source=source.major, target=target.major)
         size = copy(self.source_url, self._owner_url, self.schema, tools=tools, moved=moved)
         restrict_append_only(owner_url=self._owner_url, domain=self.schema, tables=list(self.append_only))
+        self._take_statistics()
         return size
+
+    def _take_statistics(self) -> None:
+        """A dump brings none, and until autovacuum comes by, the planner would take each table for a small one."""
+        with session(self._owner_url) as cursor:
+            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [self.schema])
+            for (table,) in cursor.fetchall():
+                cursor.execute(f'ANALYZE "{self.schema}"."{table}"')
 
     def compare(self, *, done: Done = lambda name: None) -> Compared:
         """Both sides, row by row, and that the running role can log in at the target. Raises NotEqual, CannotLogIn."""

@@ -33,6 +33,14 @@ def test_what_arrives_has_the_rows_the_rights_and_the_next_number_of_what_left(
     assert target.rows("SELECT {schema}.clock_now() > now() - interval '1 minute'", role=schema) == [(True,)]
 
 
+def test_the_planner_knows_what_arrived(source: Any, target: Any, relocation: Any, carry: Any) -> None:
+    carry(relocation(source, target))
+
+    # A table that nobody has looked at yet has -1.
+    tables = "SELECT relname, reltuples FROM pg_class WHERE relkind = 'r' AND relnamespace = '{schema}'::regnamespace"
+    assert sorted(target.rows(tables)) == [("The Log", 3), ("book", 300), ("reading", 1000)]
+
+
 def test_what_was_left_is_closed_to_its_roles_and_stays_so_when_everything_is_set_up_again(
     source: Any, target: Any, relocation: Any, carry: Any, schema: str
 ) -> None:
