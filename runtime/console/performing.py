@@ -163,6 +163,7 @@ def _page(this: Performance, form: ActionForm, *, status: int = 200) -> HttpResp
         "action": action,
         "form": form,
         "preview": action.preview(this.row),
+        "panels": action.panels(this.row),
         "facts": this.facts(this.row),
         "back": this.address(),
     }

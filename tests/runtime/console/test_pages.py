@@ -20,7 +20,7 @@ from runtime.console.models import Operator as Somebody
 from runtime.identity.principal import Principal
 from runtime.messaging.models import InboxMessage
 from tests.operators import Operator
-from tests.runtime.console.cases import dead_letter
+from tests.runtime.console.cases import a_checked_file, dead_letter
 from tests.trade import Trade
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,7 @@ def full(trade: Trade) -> Trade:
     from contracts._base import Money
 
     trade.order(method="pm_card_declined")
+    a_checked_file()
     trade.shipped()
     cancelled = trade.order()
     SERVICE.cancel(order_id=cancelled.id, reason="By mistake.")
@@ -83,6 +84,7 @@ def test_every_domain_has_its_records_and_runtimes_tables() -> None:
         "inventory/product",
         "inventory/stockmovement",
         "inventory/reservation",
+        "inventory/catalogueimport",
         "users/user",
         "users/dynamicvalue",
     }
