@@ -105,7 +105,7 @@ def _check_row(row: Row, product: Product | None, plan: Plan) -> None:
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     if product is None and not re.fullmatch(SKU, row.cells["sku"]):
-        why = "is 1 to 64 letters, digits, dots, dashes or underscores"
+        why = f"{row.cells['sku'][:40]!r} is not 1 to 64 letters, digits, dots, dashes or underscores"
         faults.append(Fault(line=row.line, column="sku", why=why))
     for name, rule in _RULES.items():
         try:
