@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.codec.sheets import Fault, Row, harmless, line_of, meant, read
@@ -10,14 +10,17 @@ from runtime.codec.sheets import Fault, Row, harmless, line_of, meant, read
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # What a spreadsheet minds, often.
 WORDS = st.text(st.sampled_from(["=", "+", "-", "@", "'", '"', ",", ";", "\t", "\r", "\n", "a", " ", "\uff1d", "é"]))
+few = settings(max_examples=60, deadline=None)
 
 
-@given(WORDS | st.text(st.characters(exclude_categories=["Cs"])))
+@few
+@given(WORDS)
 def test_a_cell_that_was_made_harmless_means_what_it_was_and_begins_no_formula(text: str) -> None:
     assert meant(harmless(text)) == text
     assert not harmless(text).startswith(FORMULAS)
 
 
+@few
 @given(st.lists(st.tuples(WORDS, WORDS), max_size=5))
 def test_what_is_written_is_read_again(table: list[tuple[str, str]]) -> None:
     data = "".join(map(line_of, [("a", "b"), *table])).encode()
