@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "runtime.idempotency",
     "runtime.audit",
     "runtime.dynconf",
+    "runtime.pulses",
     *(f"apps.{domain}" for domain in HOSTED_DOMAINS),
 ]
 
@@ -75,7 +76,7 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf")
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf", "pulses")
 MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
@@ -90,6 +91,9 @@ IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
 # What each domain tells the console's first page of itself, in the order in which they stand there.
 CONSOLE_OVERVIEWS = {domain: f"apps.{domain}.admin.overview" for domain in reversed(DOMAINS)}
+# Who has a process started anew, and what it is called there.
+CONSOLE_STARTED_AS = "config.starting_anew.started_as"
+CONSOLE_START_ANEW = "config.starting_anew.start_anew"
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 
@@ -232,6 +236,8 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
+# What to do when an alert comes; it is a page of the console, and comes with the code.
+RUNBOOK = BASE_DIR / "docs" / "runbook.md"
 MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"
 CSRF_COOKIE_PATH = CONSOLE_PATH
 CSRF_COOKIE_HTTPONLY = True

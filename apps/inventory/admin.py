@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -14,10 +14,11 @@ from apps.inventory import books, queries
 from apps.inventory.importing import BringIn, ExportProducts, ImportProducts, plan_panels
 from apps.inventory.keeping import AddProduct, Adjust, ChangeProduct, Restock, SetToJournal, compared, counters
 from apps.inventory.models import CatalogueImport, Product, Reservation, StockMovement
-from contracts._base import Figure, Overview
+from contracts._base import Figure, Overview, Trouble
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
-from runtime.console.machinery import machinery_figures, register_machinery
+from runtime.console.machinery import register_machinery
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, link, moment, short
 from runtime.console.records import Records, address_of_list
 from runtime.databases.clock import Now
@@ -221,9 +222,21 @@ def _figures() -> list[Figure]:
     ]
 
 
+def _troubles() -> Iterator[Trouble]:
+    drifted, since = books.drifted()
+    if drifted:
+        yield Trouble(
+            name="StockDrifted",
+            what=f"The stock of {drifted} product{'s' if drifted != 1 else ''} is not what was moved adds up to.",
+            since=since,
+            address=address_of_list("inventory", "product", stock="drifted"),
+            press="Set to the journal",
+        )
+
+
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("inventory"))
+    return overview_of("inventory", figures=_figures, troubles=_troubles)
 
 
 register_machinery("inventory")

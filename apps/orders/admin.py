@@ -22,10 +22,12 @@ from runtime.console.actions import Action
 from runtime.console.figures import count
 from runtime.console.filters import value_filter
 from runtime.console.forms import ActionForm, prose, text
-from runtime.console.machinery import machinery_figures, register_machinery, runs_of
+from runtime.console.machinery import register_machinery, runs_of
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
 from runtime.console.records import Records, address_of_list
 from runtime.console.traces import traces_panel
+from runtime.databases.clock import database_time
 
 TONES = {
     PENDING: "open",
@@ -249,8 +251,16 @@ def _links(row: Order) -> Panel:
 
 
 def _figures() -> list[Figure]:
-    counts = queries.count_by_status()
+    counts, by_hour = queries.count_by_status(), queries.count_by_hour(24)
+    hour = database_time("orders").replace(minute=0, second=0, microsecond=0)
     return [
+        Figure(
+            title="Orders this hour",
+            value=f"{by_hour[-1]:,}",
+            address=address_of_list("orders", "order", created_at__gte=hour.isoformat()),
+            note="and in the hours before",
+            trend=by_hour,
+        ),
         *(
             count(status.capitalize(), counts.get(status, 0), address_of_list("orders", "order", status=status))
             for status in TONES
@@ -269,7 +279,7 @@ def _figures() -> list[Figure]:
 
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("orders"))
+    return overview_of("orders", figures=_figures)
 
 
 register_machinery("orders")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Count, Sum
+from django.db.models.functions import TruncHour
 
 from apps.orders import repository
 from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
 from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
 from contracts import orders as contract
-from contracts._base import Money
+from contracts._base import Money, first_id
 from runtime.databases import keyset
+from runtime.databases.clock import database_time
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.transactions import snapshot
 from runtime.eventstore import store as eventstore
@@ -51,6 +54,16 @@ def notes(order_id: UUID) -> list[OrderNote]:
 def count_by_status() -> dict[str, int]:
     rows = Order.objects.using(ALIAS).values_list("status").annotate(count=Count("id"))
     return dict(rows)
+
+
+def count_by_hour(hours: int) -> tuple[int, ...]:
+    """How many orders were placed in each of the last hours of the clock, the current one last."""
+    now = database_time(ALIAS)
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+    # By id, which has an index; one was made a moment before its order was written down.
+    rows = Order.objects.using(ALIAS).filter(pk__gte=first_id(first - timedelta(minutes=1)), created_at__gte=first)
+    counts = dict(rows.annotate(hour=TruncHour("created_at")).values_list("hour").annotate(count=Count("id")))
+    return tuple(counts.get(first + timedelta(hours=hour), 0) for hour in range(hours))
 
 
 def count_by_refusal() -> dict[str, int]:

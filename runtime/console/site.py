@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.conf import settings
@@ -21,8 +22,8 @@ from rest_framework.request import Request
 from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
-from runtime.console import errors, identity, sessions, traces
-from runtime.console.figures import Group, groups_of
+from runtime.console import errors, identity, runbook, sessions, traces
+from runtime.console.figures import Group, alarms_of, groups_of
 from runtime.console.forms import SignInForm
 from runtime.console.neighbours import neighbours_panel
 from runtime.http.attempts import Attempts
@@ -46,6 +47,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         return [
             *(path(f"{domain}/{rest}", self._away(domain)) for domain in others for rest in ("", "<path:rest>")),
             path("traces/", self.admin_view(traces.recent_page), name="traces"),
+            path("runbook/", self.admin_view(runbook.runbook_page), name="runbook"),
             path("traces/<str:trace_id>/", self.admin_view(traces.trace_page), name="trace"),
             *own,
         ]
@@ -144,7 +146,8 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
 
 def _figures(groups: Sequence[Group]) -> dict[str, Any]:
     """What the columns of the machinery's table are called is said by the first who could be asked."""
-    return {"groups": groups, "headings": next((group.machinery for group in groups if not group.failed), ())}
+    headings = next((group.machinery for group in groups if not group.failed), ())
+    return {"groups": groups, "headings": headings, "alarms": alarms_of(groups), "now": datetime.now(UTC)}
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:
