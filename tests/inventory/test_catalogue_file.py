@@ -78,6 +78,19 @@ def test_an_export_has_what_the_lists_search_and_filters_show_and_leads_there(si
 
 
 @pytest.mark.django_db
+def test_an_odd_question_is_exported_as_it_is_listed_or_leads_to_the_list(sign_in, shelf) -> None:
+    operator = sign_in("support")
+    shelf.product("A")
+
+    for query in ("stock=nonsense", "o=99", "all=", "q=%27%25", "sale=", "p=99"):
+        answer = operator.get(f"{PRODUCTS}export/?{query}")
+        assert answer.status_code == 200, query
+        assert b"".join(answer.streaming_content).startswith(b"sku,name"), query
+    for query, status in (("nonsense=1", {302}), ("p=x", {200, 302}), ("name__regex=(", {302, 400})):
+        assert operator.get(f"{PRODUCTS}export/?{query}").status_code in status, query
+
+
+@pytest.mark.django_db
 def test_an_export_holds_few_rows_at_a_time(sign_in, shelf, django_assert_num_queries, monkeypatch) -> None:
     monkeypatch.setattr(exporting, "ROWS_AT_A_TIME", 2)
     for sku in "ABCDE":
