@@ -147,6 +147,10 @@ def test_an_odd_question_is_answered_all_the_same(reader: Operator) -> None:
         assert reader.get(f"/admin/orders/order/?{query}").status_code in {200, 302}, query
 
 
+def test_no_regular_expression_is_taken_from_an_address(reader: Operator) -> None:
+    assert reader.get("/admin/orders/order/?status__regex=(").status_code == 400
+
+
 # --- Who may look -----------------------------------------------------------------------------------------------------
 
 
