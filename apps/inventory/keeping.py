@@ -15,7 +15,7 @@ from apps.inventory.serializers import MOST_UNITS
 from apps.inventory.service import SERVICE
 from contracts._base import Money
 from runtime.console.actions import Action
-from runtime.console.forms import ActionForm, amount, carried, flag, prose, text, whole_number
+from runtime.console.forms import ActionForm, amount, carried, flag, optional_reason, prose, text, whole_number
 
 
 class _ProductAction(Action[Any]):
@@ -125,6 +125,7 @@ class ChangeForm(ActionForm):
     description = prose("Description", longest=LONGEST_DESCRIPTION, required=False)
     price = amount(f"Price in {settings.SHOP_CURRENCY}")
     active = flag("On sale")
+    reason = optional_reason()
 
 
 class ChangeProduct(Action[Any]):
@@ -144,7 +145,7 @@ class ChangeProduct(Action[Any]):
         return ("Customers see the change at once. Orders that were placed keep the price they were placed at.",)
 
     def run(self, row: Product, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.change_product(sku=row.sku, changes={**given, "price": _price(given)})
+        SERVICE.change_product(sku=row.sku, changes=_details(given))
         return f"{row.sku} is changed."
 
 
@@ -154,7 +155,7 @@ class AddForm(ChangeForm):
         longest=64,
         validators=[RegexValidator(SKU, "A sku is 1 to 64 letters, digits, dots, dashes or underscores.")],
     )
-    field_order = ("sku", "name", "description", "price", "active")
+    field_order = ("sku", "name", "description", "price", "active", "reason")
 
 
 class AddProduct(ChangeProduct):
@@ -176,9 +177,11 @@ class AddProduct(ChangeProduct):
         return str(given["sku"])
 
     def run(self, row: Any, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.add_product(**{**given, "price": _price(given)})
+        SERVICE.add_product(sku=given["sku"], **_details(given))
         return f"{given['sku']} is in the catalogue."
 
 
-def _price(given: Mapping[str, Any]) -> Money:
-    return Money(given["price"], settings.SHOP_CURRENCY)
+def _details(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form says of the product itself."""
+    price = Money(given["price"], settings.SHOP_CURRENCY)
+    return {"name": given["name"], "description": given["description"], "price": price, "active": given["active"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -13,7 +14,7 @@ from apps.orders import repository
 from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
 from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
 from contracts import orders as contract
-from contracts._base import Money, first_id
+from contracts._base import Money, first_id, new_id
 from runtime.databases import keyset
 from runtime.databases.clock import database_time
 from runtime.databases.keyset import Page, PageRequest
@@ -49,6 +50,28 @@ def orders(*, user_id: UUID | None, status: str | None, page: PageRequest) -> Pa
 def notes(order_id: UUID) -> list[OrderNote]:
     """What people wrote about it, in order."""
     return list(OrderNote.objects.using(ALIAS).filter(order_id=order_id).order_by("id"))
+
+
+def left_to_return(order_id: UUID) -> dict[str, int]:
+    """Units by sku that were not returned yet. Raises OrderUnknown."""
+    return repository.load(order_id).left_to_return()
+
+
+def return_of(order_id: UUID, units: Mapping[str, int]) -> contract.OrderReturned:
+    """
+    What it comes to if so many units of these products come back now. Nothing is written down.
+
+    Raises OrderUnknown, WrongStatus unless it is delivered, NotReturnable.
+    """
+    order = repository.load(order_id)
+    order.take_back(return_id=new_id(), units=units)
+    return order.returns[-1]
+
+
+def left_of_payment(row: Order) -> Money:
+    """What was not given back yet of the order's total, as far as payments has told."""
+    booked = OrderRefund.objects.using(ALIAS).filter(order_id=row.id).aggregate(total=Sum("amount"))["total"]
+    return Money(row.total - (booked or Decimal("0.00")), row.currency)
 
 
 def count_by_status() -> dict[str, int]:

@@ -223,8 +223,8 @@ def _figures() -> list[Figure]:
     ]
 
 
-_OF_LATE = timedelta(minutes=1)
-"""Longer than any question may take, and than the longest wait before it is put again."""
+_OF_LATE = timedelta(seconds=20)
+"""Longer than a question takes (PROVIDER_TIMEOUT), and than the longest wait before it is put again."""
 _AT_MOST = timedelta(hours=1)
 _NO_ANSWERS = (ProviderSilent.outcome, ProviderFailed.outcome, KeyRefused.outcome)
 

@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+from django.utils.timesince import timesince
 
 from contracts._base import Figure, Overseen, Overview, Ref, Trouble, Unavailable
 from runtime.calls import BrokenService, call, resolve
+from runtime.console.panels import moment
 
 __all__ = ["Alarm", "Group", "alarms_of", "count", "groups_of"]
 
@@ -52,6 +54,15 @@ class Alarm:
 
     trouble: Trouble
     where: tuple[str, ...]
+
+    @property
+    def since(self) -> str:
+        """When it began, and how long ago that is once it is a minute. Empty where nobody knows."""
+        began = self.trouble.since
+        if began is None:
+            return ""
+        lasts = datetime.now(UTC) - began
+        return f"Since {moment(began)} UTC{f', for {timesince(began)}' if lasts >= timedelta(minutes=1) else ''}."
 
 
 def alarms_of(groups: Sequence[Group]) -> list[Alarm]:

@@ -19,7 +19,18 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-__all__ = ["ActionForm", "SignInForm", "amount", "carried", "flag", "prose", "several", "text", "whole_number"]
+__all__ = [
+    "ActionForm",
+    "SignInForm",
+    "amount",
+    "carried",
+    "flag",
+    "optional_reason",
+    "prose",
+    "several",
+    "text",
+    "whole_number",
+]
 
 
 class SignInForm(forms.Form):
@@ -66,6 +77,11 @@ def prose(label: str, *, longest: int, required: bool = True, **more: Any) -> fo
     """Several lines."""
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
     return forms.CharField(label=label, max_length=longest, required=required, widget=widget, **more)
+
+
+def optional_reason() -> forms.CharField:
+    """For what is a day's work, and gives nothing up: who has a reason can leave it in the audit."""
+    return text("Reason", longest=200, required=False, help_text="For the audit, where there is one to keep.")
 
 
 def whole_number(label: str, *, least: int, most: int, **more: Any) -> forms.IntegerField:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.conf import settings
@@ -147,7 +146,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
 def _figures(groups: Sequence[Group]) -> dict[str, Any]:
     """What the columns of the machinery's table are called is said by the first who could be asked."""
     headings = next((group.machinery for group in groups if not group.failed), ())
-    return {"groups": groups, "headings": headings, "alarms": alarms_of(groups), "now": datetime.now(UTC)}
+    return {"groups": groups, "headings": headings, "alarms": alarms_of(groups)}
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:
