@@ -37,6 +37,7 @@ _DOMAINS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
             ("Products", "inventory_2", "product"),
             ("Stock moved", "swap_vert", "stockmovement"),
             ("Reservations", "bookmark", "reservation"),
+            ("Imports", "upload_file", "catalogueimport"),
             *_MACHINERY,
         ),
     ),

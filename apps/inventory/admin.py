@@ -11,8 +11,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.inventory import books, queries
+from apps.inventory.importing import BringIn, ExportProducts, ImportProducts, plan_panels
 from apps.inventory.keeping import AddProduct, Adjust, ChangeProduct, Restock, SetToJournal, compared, counters
-from apps.inventory.models import Product, Reservation, StockMovement
+from apps.inventory.models import CatalogueImport, Product, Reservation, StockMovement
 from contracts._base import Figure, Overview, Trouble
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
@@ -42,6 +43,7 @@ def _balance(name: str) -> Callable[[Any, Product], int]:
 @admin.register(Product)
 class ProductPages(Records):
     offers = (AddProduct(), Restock(), Adjust(), SetToJournal(), ChangeProduct())
+    doors = (ExportProducts(), ImportProducts())
     list_display = ("sku", "name", "cost", "on_sale", "on_hand", "reserved", "available", "sold")
     list_filter = (
         condition_filter(
@@ -150,6 +152,29 @@ class ReservationPages(Records):
     @admin.display(description="lines")
     def what(self, row: Reservation) -> str:
         return ", ".join(f"{line.quantity} x {line.sku}" for line in row.held_lines)
+
+
+@admin.register(CatalogueImport)
+class ImportPages(Records):
+    called = ("import", "imports")
+    offers = (BringIn(),)
+    list_display = ("checked_at", "brief", "file", "new", "changed", "unchanged", "done_at")
+    list_filter = (condition_filter("done", "done", {"yes": Q(done_at__isnull=False), "no": Q(done_at=None)}),)
+    search_ids = ("id", "checked_by")
+    search_fields = ("file",)
+    search_help_text = "An import's id, who checked it, or what the file was called"
+    ordering = ("-checked_at",)
+    fields = ("id", "file", "checked_by", "checked_at", "new", "changed", "unchanged", "done_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CatalogueImport]:
+        return super().get_queryset(request).defer("plan")
+
+    def panels(self, row: CatalogueImport) -> Sequence[Panel]:
+        return plan_panels(row.plan["new"], row.plan["changed"])
+
+    @admin.display(description="import", ordering="id")
+    def brief(self, row: CatalogueImport) -> SafeString:
+        return short(row.pk)
 
 
 def _drift(row: Product) -> list[Panel]:

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 
 from apps.inventory import books
+from apps.inventory.catalogue import LONGEST_DESCRIPTION, LONGEST_NAME, SKU
 from apps.inventory.models import Change, Product
-from apps.inventory.serializers import MOST_UNITS, SKU
+from apps.inventory.serializers import MOST_UNITS
 from apps.inventory.service import SERVICE
 from contracts._base import Money
 from runtime.console.actions import Action
@@ -120,8 +121,8 @@ def _from_to(name: str, now: int, then: int) -> str:
 
 
 class ChangeForm(ActionForm):
-    name = text("Name", longest=200)
-    description = prose("Description", longest=5000, required=False)
+    name = text("Name", longest=LONGEST_NAME)
+    description = prose("Description", longest=LONGEST_DESCRIPTION, required=False)
     price = amount(f"Price in {settings.SHOP_CURRENCY}")
     active = flag("On sale")
     reason = optional_reason()

@@ -225,3 +225,23 @@ class StockRound(models.Model):
     skus = models.PositiveIntegerField()
     """How many the next look takes."""
     due_at = models.DateTimeField(db_default=Now())
+
+
+class CatalogueImport(models.Model):
+    """
+    A file of products that was checked and found good: what it would do, kept until somebody does it. What was done
+    stays for a while, to be looked at.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    file = models.CharField(max_length=200)
+    """What the file was called where it came from."""
+    checked_by = models.UUIDField()
+    checked_at = models.DateTimeField(db_default=Now())
+    new = models.PositiveIntegerField()
+    changed = models.PositiveIntegerField()
+    unchanged = models.PositiveIntegerField()
+    plan = models.JSONField()
+    """{"new": [...], "changed": [...]}, as apps.inventory.catalogue.Plan has them."""
+    done_at = models.DateTimeField(null=True)
+    done_key = models.CharField(max_length=255, null=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 
+from apps.inventory.catalogue import LONGEST_DESCRIPTION, LONGEST_NAME, SKU
 from apps.inventory.models import Stock
 from runtime.http.serializers import FlagField, MoneyField, StrictSerializer, TextField, WholeNumberField
 
-SKU = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 MOST_UNITS = 1_000_000_000
 
 
@@ -23,8 +23,8 @@ class SkuField(TextField):
 
 class ProductSerializer(StrictSerializer):
     sku = SkuField()
-    name = TextField(max_length=200)
-    description = TextField(max_length=5000, allow_blank=True, required=False, default="", lines=True)
+    name = TextField(max_length=LONGEST_NAME)
+    description = TextField(max_length=LONGEST_DESCRIPTION, allow_blank=True, required=False, default="", lines=True)
     price = MoneyField(minimum="0.01")
     active = FlagField(required=False, default=True)
 
@@ -32,8 +32,8 @@ class ProductSerializer(StrictSerializer):
 class ProductChangeSerializer(StrictSerializer):
     """What may be changed of a product; what is left out stays."""
 
-    name = TextField(max_length=200, required=False)
-    description = TextField(max_length=5000, allow_blank=True, required=False, lines=True)
+    name = TextField(max_length=LONGEST_NAME, required=False)
+    description = TextField(max_length=LONGEST_DESCRIPTION, allow_blank=True, required=False, lines=True)
     price = MoneyField(minimum="0.01", required=False)
     active = FlagField(required=False)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from apps.inventory import books, queries
-from apps.inventory.models import Change, Product, Reservation, Stock, StockMovement
+from apps.inventory import books, catalogue, queries
+from apps.inventory.models import CatalogueImport, Change, Product, Reservation, Stock, StockMovement
 from contracts import inventory as contract
 from contracts._base import Money, Rejected
 from contracts.inventory import Line, OutOfStock, ReservationClosed, UnknownSku
@@ -31,6 +32,9 @@ RESERVATION_ALARM = timedelta(minutes=30)
 """A reservation held for longer than this is looked into. It is not freed: a payment may be under way."""
 
 
+CHECKED_FOR, IMPORTS_KEPT = timedelta(days=2), timedelta(days=90)
+
+
 class SkuTaken(Rejected):
     """There is a product with this sku already."""
 
@@ -41,6 +45,12 @@ class BelowReserved(Rejected):
     """This would leave fewer units than are held for orders."""
 
     code = "below_reserved"
+
+
+class ImportedBefore(Rejected):
+    """This file was brought in before, or was checked too long ago: check it again."""
+
+    code = "imported_before"
 
 
 class Inventory(Listening, Overseeing):
@@ -161,6 +171,53 @@ class Inventory(Listening, Overseeing):
         if fields and not Product.objects.using(ALIAS).filter(sku=sku).update(**fields):
             raise UnknownSku(skus=[sku])
         return queries.product(sku)
+
+    def check_import(self, *, data: bytes, file: str, by: UUID) -> tuple[catalogue.Plan, CatalogueImport | None]:
+        """
+        What this file of products would do, and, where it is good and would do something, that kept for whoever does
+        it. The catalogue is not changed.
+        """
+        plan = catalogue.check(data)
+        if plan.faults or not (plan.new or plan.changed):
+            return plan, None
+        kept = CatalogueImport(
+            file=file,
+            checked_by=by,
+            new=len(plan.new),
+            changed=len(plan.changed),
+            unchanged=plan.unchanged,
+            plan={"new": plan.new, "changed": plan.changed},
+        )
+        kept.save(using=ALIAS, force_insert=True)
+        return plan, kept
+
+    def bring_in(self, *, key: str, import_id: UUID) -> None:
+        """
+        Do what a file was found to do, all of it or nothing. Once, for each key and for each import.
+
+        Raises ImportedBefore, ChangedMeanwhile.
+        """
+
+        def work() -> None:
+            kept = CatalogueImport.objects.using(ALIAS).select_for_update().filter(pk=import_id).first()
+            if kept is None or kept.done_at is not None:
+                if kept is not None and kept.done_key == key:
+                    return
+                raise ImportedBefore
+            catalogue.bring_in(kept.plan["new"], kept.plan["changed"])
+            CatalogueImport.objects.using(ALIAS).filter(pk=import_id).update(done_at=Now(), done_key=key)
+
+        try:
+            retrying(work, using=ALIAS)
+        except IntegrityError as error:  # a sku was taken in this moment
+            plan = CatalogueImport.objects.using(ALIAS).get(pk=import_id).plan
+            raise catalogue.ChangedMeanwhile(skus=catalogue.taken(plan["new"])[:20]) from error
+
+    def prune_imports(self) -> bool:
+        """Forget files that were checked and not brought in for two days, and what was brought in long ago."""
+        old = Q(done_at=None, checked_at__lt=Now() - CHECKED_FOR) | Q(done_at__lt=Now() - IMPORTS_KEPT)
+        CatalogueImport.objects.using(ALIAS).filter(old).delete()
+        return False
 
     # --- The shelf --------------------------------------------------------------------------------------------------
 

@@ -8,5 +8,6 @@ from runtime.timers import Timer
 TIMERS = (
     Timer(name="inventory.overdue", every=30.0, run=SERVICE.alarm_overdue),
     # Some thousand skus are looked at whole within 15 s; a million take half an hour, at 2,500 a look.
+    Timer(name="inventory.prune_imports", every=600.0, run=SERVICE.prune_imports),
     Timer(name="inventory.drift", every=5.0, run=SERVICE.look_for_drift),
 )

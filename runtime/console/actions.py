@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from runtime.console.forms import ActionForm
+from runtime.console.panels import Panel
 
 __all__ = ["Action"]
 
@@ -41,6 +42,10 @@ class Action[Row]:
     def preview(self, row: Row) -> Sequence[str]:
         """What will happen, a sentence each."""
         raise NotImplementedError
+
+    def panels(self, row: Row) -> Sequence[Panel]:
+        """Tables that say more of it than sentences do."""
+        return ()
 
     def exactly(self, row: Row, given: Mapping[str, Any]) -> Sequence[str]:
         """

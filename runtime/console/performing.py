@@ -175,6 +175,7 @@ def _page(
         "action": action,
         "form": form,
         "preview": action.preview(this.row) if exactly is None else exactly,
+        "panels": action.panels(this.row),
         "seen": "" if exactly is None else _seal(exactly),
         "looks": action.looks_first and exactly is None,
         "facts": this.facts(this.row),

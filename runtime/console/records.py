@@ -10,15 +10,17 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from runtime.console.actions import Action
+from runtime.console.doors import Door
 from runtime.console.panels import Panel, code, short
 from runtime.console.performing import perform
 from runtime.console.timelines import Timeline
@@ -39,6 +41,9 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
     search_ids: ClassVar[Sequence[str]] = ()
     called: ClassVar[tuple[str, str] | None] = None
     """What one and many of them are called, where the model's name does not say it."""
+
+    doors: ClassVar[Sequence[Door]] = ()
+    """Pages beside the list."""
 
     actions = None
     list_per_page = 50
@@ -100,6 +105,10 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
         rows, duplicates = super().get_search_results(request, queryset, search_term)
         return rows, bool(duplicates)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Not a regular expression in the address: one that is none is an error of the database's."""
+        return not lookup.endswith("regex") and bool(super().lookup_allowed(lookup, value, request))
+
     def is_id(self, search_term: str) -> bool:
         return self._by_id(search_term) is not None
 
@@ -146,7 +155,7 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {
-            "offered": self._offered(request, None),
+            "offered": [*self._offered(request, None), *self._doors(request)],
             "trail": self.trail(None)[:1],
         }
         response: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
@@ -162,15 +171,40 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
             and (row is None or action.is_legal(row))
         ]
 
+    def _doors(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """The pages beside the list that this operator may open; of some, what the list was asked goes along."""
+        asked = request.GET.copy()
+        for name in ("p", "o", "e", "all"):
+            asked.pop(name, None)
+        return [
+            {"action": door, "address": f"{self.address_of_door(door)}{f'?{asked.urlencode()}' if along else ''}"}
+            for door in self.doors
+            if request.user.has_perm(door.permission)
+            for along in [door.takes_question and bool(asked)]
+        ]
+
     # --- Addresses --------------------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         """The list, a record, and the actions. Django's pages that change things, or tell of changes, are not there."""
         kept = {f"{self.domain}_{self.opts.model_name}_{page}" for page in ("changelist", "change")}
         return [
+            *(self._door_pattern(door) for door in self.doors),
             *(self._action_pattern(action) for action in self.offers),
             *(pattern for pattern in super().get_urls() if pattern.name in kept),
         ]
+
+    def _door_pattern(self, door: Door) -> URLPattern:
+        def view(request: HttpRequest) -> HttpResponseBase:
+            if not request.user.has_perm(door.permission):
+                raise PermissionDenied
+            return door.view(request, self)
+
+        guarded: Callable[..., HttpResponseBase] = self.admin_site.admin_view(view)
+        return path(f"{door.name}/", guarded, name=self._action_route(door))
+
+    def address_of_door(self, door: Door) -> str:
+        return reverse(f"admin:{self._action_route(door)}")
 
     def _action_pattern(self, action: Action[Any]) -> URLPattern:
         route = f"{action.name}/" if action.makes_new else f"<path:object_id>/{action.name}/"
@@ -184,7 +218,7 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
 
         return view
 
-    def _action_route(self, action: Action[Any]) -> str:
+    def _action_route(self, action: Action[Any] | Door) -> str:
         return f"{self.domain}_{self.opts.model_name}_{action.name}"
 
     def _action_address(self, action: Action[Any], row: Model | None) -> str:

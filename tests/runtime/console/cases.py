@@ -57,6 +57,16 @@ def drifted(trade: Trade) -> str:
     return sku
 
 
+def a_checked_file() -> UUID:
+    """A file with one new product in it, which was found good."""
+    from apps.inventory.service import SERVICE
+
+    data = b"sku,name,price\nNEW-9,New,12.50\n"
+    _, kept = SERVICE.check_import(data=data, file="season.csv", by=new_id())
+    assert kept is not None
+    return kept.id
+
+
 def dead_letter(domain: str) -> UUID:
     """An event that this domain could not handle."""
     row = InboxMessage(
@@ -225,6 +235,15 @@ CASES = (
         KEEPERS,
         {},
         {"name": "New", "description": "", "price": TWELVE_FIFTY, "active": True},
+    ),
+    Case(
+        "inventory/catalogueimport",
+        "bring-in",
+        lambda _: a_checked_file(),
+        {"reason": "The season."},
+        KEEPERS,
+        {"file": "season.csv", "new": 1, "changed": 0, "unchanged": 0, "done": False},
+        {"file": "season.csv", "new": 1, "changed": 0, "unchanged": 0, "done": True},
     ),
     Case(
         "users/dynamicvalue",

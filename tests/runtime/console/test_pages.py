@@ -21,7 +21,7 @@ from runtime.identity.principal import Principal
 from runtime.messaging.models import InboxMessage
 from runtime.pulses.beating import Heart
 from tests.operators import Operator
-from tests.runtime.console.cases import dead_letter
+from tests.runtime.console.cases import a_checked_file, dead_letter
 from tests.trade import Trade
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,7 @@ def full(trade: Trade) -> Trade:
     from contracts._base import Money
 
     trade.order(method="pm_card_declined")
+    a_checked_file()
     trade.shipped()
     cancelled = trade.order()
     SERVICE.cancel(order_id=cancelled.id, reason="By mistake.")
@@ -85,6 +86,7 @@ def test_every_domain_has_its_records_and_runtimes_tables() -> None:
         "inventory/product",
         "inventory/stockmovement",
         "inventory/reservation",
+        "inventory/catalogueimport",
         "users/user",
         "users/dynamicvalue",
     }
@@ -143,6 +145,10 @@ def test_a_list_is_sorted_by_every_column(name: str, db: None) -> None:
 def test_an_odd_question_is_answered_all_the_same(reader: Operator) -> None:
     for query in ("status=nonsense", "nonsense=1", "o=99", "p=99", "p=x", "_facets=1", "all=", "e=1", "user_id=x"):
         assert reader.get(f"/admin/orders/order/?{query}").status_code in {200, 302}, query
+
+
+def test_no_regular_expression_is_taken_from_an_address(reader: Operator) -> None:
+    assert reader.get("/admin/orders/order/?status__regex=(").status_code == 400
 
 
 # --- Who may look -----------------------------------------------------------------------------------------------------
