@@ -18,6 +18,7 @@ COPY runtime /app/runtime
 COPY apps /app/apps
 COPY config /app/config
 COPY manage.py /app/
+COPY docs/openapi.json docs/runbook.md /app/docs/
 # By contents, not by time: the same code gives the same bytes, and nothing is compiled at a start.
 RUN /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib /app
 

@@ -21,6 +21,12 @@ _MACHINERY: tuple[_Page, ...] = (
     ("Audit", "verified_user", "auditentry"),
 )
 
+_WHOLE: tuple[_Page, ...] = (
+    ("Traces", "waterfall_chart", "traces"),
+    ("Runbook", "menu_book", "runbook"),
+)
+"""What is of no one domain."""
+
 _DOMAINS: tuple[tuple[str, tuple[_Page, ...]], ...] = (
     ("orders", (("Orders", "shopping_bag", "order"), *_MACHINERY)),
     ("payments", (("Payments", "payments", "payment"), ("Money moved", "swap_horiz", "movement"), *_MACHINERY)),
@@ -55,14 +61,8 @@ _PINE = {
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The same in every process: addresses do not depend on who hosts a domain."""
     first_page = {"title": "Overview", "icon": "monitoring", "link": "/admin/", "active": request.path == "/admin/"}
-    traces = {
-        "title": "Traces",
-        "icon": "waterfall_chart",
-        "link": "/admin/traces/",
-        "active": request.path.startswith("/admin/traces/"),
-    }
     return [
-        {"items": [first_page, traces]},
+        {"items": [first_page, *(_of_the_whole(request, page) for page in _WHOLE)]},
         *(
             {
                 "title": domain.capitalize(),
@@ -72,6 +72,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             for domain, pages in _DOMAINS
         ),
     ]
+
+
+def _of_the_whole(request: HttpRequest, page: _Page) -> dict[str, Any]:
+    title, icon, name = page
+    address = f"/admin/{name}/"
+    return {"title": title, "icon": icon, "link": address, "active": request.path.startswith(address)}
 
 
 def _item(request: HttpRequest, domain: str, page: _Page) -> dict[str, Any]:

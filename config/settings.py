@@ -228,6 +228,8 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
+# What to do when an alert comes; it is a page of the console, and comes with the code.
+RUNBOOK = BASE_DIR / "docs" / "runbook.md"
 MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"
 CSRF_COOKIE_PATH = CONSOLE_PATH
 CSRF_COOKIE_HTTPONLY = True

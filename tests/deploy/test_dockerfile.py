@@ -6,6 +6,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from django.conf import settings
+
+from config.openapi import WRITTEN
 from tests.deploy.rendering import PROJECT, program
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
@@ -38,5 +41,8 @@ def test_what_goes_into_it_is_named_one_by_one():
     ignored = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert ignored[0] == "*"
     allowed = {line[1:] for line in ignored if line.startswith("!")}
-    copied = set(re.findall(r"^COPY (\w[\w.]*) ", DOCKERFILE, re.MULTILINE))
-    assert allowed == copied == {"requirements.lock", "manage.py", "contracts", "runtime", "apps", "config"}
+    copies = re.findall(r"^COPY (\w.*) \S+$", DOCKERFILE, re.MULTILINE)
+    copied = {name for names in copies for name in names.split()}
+    code = {"requirements.lock", "manage.py", "contracts", "runtime", "apps", "config"}
+    # Of the documents, those that a process shows.
+    assert allowed == copied == code | {f"docs/{settings.RUNBOOK.name}", str(WRITTEN)}
