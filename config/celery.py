@@ -25,8 +25,8 @@ from django.db import close_old_connections, connections
 from runtime.dynconf.watching import watch
 from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
+from runtime.telemetry import rates, sending
 from runtime.telemetry.probes import open_door
-from runtime.telemetry.sending import flush
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
 
@@ -106,8 +106,9 @@ def _own_connections(**kwargs: Any) -> None:
 
 @worker_process_shutdown.connect
 def _last_words(**kwargs: Any) -> None:
-    """A child ends without a word to its threads, and so to whoever sends its spans."""
-    flush()
+    """A child ends without a word to its threads, and so to whoever sends its spans and figures."""
+    sending.flush()
+    rates.flush()
 
 
 @worker_ready.connect
