@@ -111,6 +111,8 @@ class _Looking:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         """Held while numbers are looked at, and never while they are sent."""
+        self.handing_over = threading.Lock()
+        """Whoever asks for a last look waits for the one that is under way."""
         self._seen: dict[Name, tuple[Counted, list[int]]] = {}
         self._thread: threading.Thread | None = None
 
@@ -178,8 +180,9 @@ def _look_again_and_again() -> None:
 
 def _look() -> None:
     try:
-        if (gained := _looking.gained()) and (rates := shared_rates()) is not None:
-            rates.add(gained)
+        with _looking.handing_over:
+            if (gained := _looking.gained()) and (rates := shared_rates()) is not None:
+                rates.add(gained)
     except RedisError:
         # Whoever shows rates finds that out by himself, and the log has it from what else needs the cache.
         log.debug("the cache does not take how often things happen")

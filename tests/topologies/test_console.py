@@ -70,7 +70,7 @@ def test_one_sign_in_opens_every_domains_pages_and_one_sign_out_closes_them(visi
     expect(visit.page).to_have_url(re.compile(r"/admin/login/\?next=/admin/orders/order/$"))
     visit.sign_in()
     shown = navigation(visit)
-    assert {link.split("/")[2] for link in shown if link != "/admin/"} == {*DOMAINS, "runbook", "traces"}
+    assert {link.split("/")[2] for link in shown if link != "/admin/"} == {*DOMAINS, "runbook", "topology", "traces"}
 
     for domain, titles in OPENED.items():
         for title in titles:
