@@ -96,7 +96,7 @@ def events_of_domains() -> dict[tuple[str, str], tuple[str, ...]]:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for consumer, events in SUBSCRIPTIONS.items():
         for event in events:
-            found[event.__module__.rpartition(".")[2], consumer].append(event.__name__)
+            found[event.__module__.rpartition(".")[2], consumer].append(event.name)
     return {pair: tuple(sorted(names)) for pair, names in found.items()}
 
 

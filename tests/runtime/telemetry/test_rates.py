@@ -108,7 +108,7 @@ def test_a_process_ends_without_the_cache_and_says_nothing(tmp_path):
     Counting(tmp_path, "redis://127.0.0.1:1/0").tell("3\n")
 
 
-def test_a_cache_that_is_away_takes_nothing_and_what_is_lost_stays_lost(shared, settings):
+def test_a_cache_that_is_away_takes_nothing_and_what_is_lost_stays_lost(shared, settings, caplog):
     word, counted = uuid4().hex, Counter("of", "Counted.", registry=CollectorRegistry())
     counted_by_rates(counted, word)
     own, settings.CACHE_URL = settings.CACHE_URL, "redis://127.0.0.1:1/0"
@@ -117,6 +117,8 @@ def test_a_cache_that_is_away_takes_nothing_and_what_is_lost_stays_lost(shared, 
     began = time.monotonic()
     rates.flush()
     assert time.monotonic() - began < 1.5
+    # Traces say it once a minute, and the page says it to whoever looks: not this one, every two seconds.
+    assert caplog.records == []
 
     settings.CACHE_URL = own
     rates.shared_rates.cache_clear()
