@@ -123,11 +123,12 @@ def topology_page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Topology",
-        "topology": "|".join("+".join(group.domains) for group in groups),
+        "topology": " | ".join("+".join(group.domains) for group in groups),
         "here": "+".join(settings.HOSTED_DOMAINS),
         "minutes": minutes,
         "windows": _WINDOWS,
         "trouble": trouble,
+        "not_asked": [domain for domain in settings.DOMAIN_ALIASES if domain in shown.not_asked],
         "picture": shown.picture(calls, events),
         "panels": [
             shown.calls(calls),
@@ -166,8 +167,8 @@ class _Shown:
         return draw(groups, ties)
 
     def calls(self, calls: Sequence[tuple[Between, Traffic]]) -> Panel:
-        headers = ("From", "To", "Crosses", "Calls a minute", "Failed", "Half of them within", "What")
-        rows = [(*self._ends(tie), *self._figures(each), each.half_within, ", ".join(tie.names)) for tie, each in calls]
+        headers = ("From", "To", "Crosses", "Calls a minute", "Failed", "Not sent", "Half within", "What")
+        rows = [(*self._ends(tie), *self._of_calls(each), ", ".join(tie.names)) for tie, each in calls]
         return Panel(title="Calls", headers=headers, rows=rows)
 
     def events(self, events: Sequence[tuple[Between, Traffic]]) -> Panel:
@@ -176,10 +177,9 @@ class _Shown:
         return Panel(title="Events", headers=headers, rows=rows)
 
     def of_runtime(self, asked: Mapping[tuple[str, str], Traffic]) -> Panel:
-        headers = ("Of", "What", "Calls a minute", "Failed", "Half of them within")
+        headers = ("Of", "What", "Calls a minute", "Failed", "Not sent", "Half within")
         rows = [
-            (callee.capitalize(), method, *self._figures(each), each.half_within)
-            for (callee, method), each in sorted(asked.items())
+            (callee.capitalize(), method, *self._of_calls(each)) for (callee, method), each in sorted(asked.items())
         ]
         return Panel(title="Asked from everywhere", headers=headers, rows=rows, empty="Nothing of late.")
 
@@ -215,11 +215,13 @@ class _Shown:
         together = any({tie.source, tie.target} <= set(group.domains) for group in self.groups)
         return tie.source.capitalize(), tie.target.capitalize(), "no" if together else "yes"
 
+    def _of_calls(self, traffic: Traffic) -> tuple[str, ...]:
+        return (*self._figures(traffic), f"{traffic.kept_back:,}" if self.minutes else "", traffic.half_within)
+
     def _figures(self, traffic: Traffic) -> tuple[str, str]:
         if not self.minutes:
             return "", ""
-        kept_back = f", {traffic.kept_back:,} of them not sent" if traffic.kept_back else ""
-        return self._rate(traffic), badge(f"{traffic.failed:,}{kept_back}", "bad") if traffic.failed else "0"
+        return self._rate(traffic), badge(f"{traffic.failed:,}", "bad") if traffic.failed else "0"
 
     def _rate(self, traffic: Traffic) -> str:
         rate = traffic.all / self.minutes

@@ -192,7 +192,10 @@ def test_who_is_not_asked_now_is_red_in_the_picture_and_in_the_table(reader, sha
     assert {box.node.name for box in page.context["picture"].boxes if box.node.bad} == {"payments", "inventory"}
     told = {row[0]: row[1] for row in rows(page, "Who hosts what")}
     assert [name for name, seen in told.items() if "not asked now" in seen] == ["Inventory", "Payments"]
-    assert "2, 2 of them not sent" in page.content.decode()
+    assert next(row[5] for row in rows(page, "Calls") if row[1] == "Payments") == "2"
+    text = page.content.decode()
+    assert "Not asked now: Inventory, Payments." in text
+    assert 'href="/admin/runbook/#breakeropen">What to do</a>' in text
 
 
 @pytest.mark.django_db
@@ -207,7 +210,7 @@ def test_without_the_cache_it_says_who_is_where_and_that_it_does_not_know_how_of
     assert (page.status_code, time.monotonic() - began < 5) == (200, True)
     assert "How often is not known" in page.content.decode()
     assert len(rows(page, "Who hosts what")) == 4
-    assert {row[3:5] for row in rows(page, "Calls")} == {("", "")}
+    assert {row[3:7] for row in rows(page, "Calls")} == {("", "", "", "")}
     assert not any(arrow.words for arrow in page.context["picture"].arrows)
 
 
