@@ -123,19 +123,15 @@ def topology_page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Topology",
-        "topology": " | ".join("+".join(group.domains) for group in groups),
-        "here": "+".join(settings.HOSTED_DOMAINS),
+        "topology": " | ".join(" + ".join(group.domains) for group in groups),
+        "here": " + ".join(settings.HOSTED_DOMAINS),
         "minutes": minutes,
         "windows": _WINDOWS,
         "trouble": trouble,
         "not_asked": [domain for domain in settings.DOMAIN_ALIASES if domain in shown.not_asked],
         "picture": shown.picture(calls, events),
-        "panels": [
-            shown.calls(calls),
-            shown.events(events),
-            shown.hosting(),
-            shown.of_runtime(asked_from_everywhere(counts, found.calls)),
-        ],
+        "beside": [shown.calls(calls), shown.events(events)],
+        "below": [shown.hosting(), shown.of_runtime(asked_from_everywhere(counts, found.calls))],
     }
     return TemplateResponse(request, "console/topology.html", context)
 

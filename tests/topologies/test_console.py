@@ -131,7 +131,7 @@ def test_the_search_of_pages_finds_those_of_all_domains(visit: Visit) -> None:
 
 
 def test_the_topology_is_drawn_with_who_hosts_what_and_what_crosses(visit: Visit, partition: Shop, order: Any) -> None:
-    groups = partition.run.get("groups", {"+".join(DOMAINS): {"inside": "", "domains": list(DOMAINS)}})
+    groups = partition.run.get("groups") or {"+".join(DOMAINS): {"inside": "", "domains": list(DOMAINS)}}
     home = {domain: name for name, group in groups.items() for domain in group["domains"]}
     visit.sign_in()
 
