@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test test-apart proof chaos-money chaos-neighbours chaos-restart image simulate mutants topologies leaks check bench clean distclean
+.PHONY: help setup setup-dev demo up down test test-apart proof chaos-money chaos-neighbours chaos-restart image troubles simulate mutants topologies leaks check bench clean distclean
 
 PYTHON_IN_VENV := .venv/bin/python
 MANAGE := $(PYTHON_IN_VENV) manage.py
@@ -30,6 +30,9 @@ test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 
 test-apart: setup-dev ## The tests of whole split shops under faults, restarts and moves, which take most of an hour
 	@$(PYTHON_IN_VENV) -m pytest -n 2 -m apart $(ARGS)
+
+troubles: setup-dev ## Ten things go wrong in a split shop: each on the console's first page, half of them set right there
+	@$(PYTHON_IN_VENV) -m pytest -n 0 -m apart tests/browser/test_troubles.py $(ARGS)
 
 image: setup-dev ## Build the image without Docker, and run a shop in it (as root, with buildah and debootstrap)
 	@$(PYTHON_IN_VENV) -m pytest -n 0 -m image tests/deploy $(ARGS)

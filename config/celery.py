@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -18,13 +19,21 @@ if not apps.ready:
     django.setup()
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_process_shutdown, worker_ready
+from celery.signals import (
+    setup_logging,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 from django.conf import settings
 from django.db import close_old_connections, connections
 
 from runtime.dynconf.watching import watch
 from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
+from runtime.pulses.beating import Heart
 from runtime.telemetry import rates, sending
 from runtime.telemetry.probes import open_door
 
@@ -115,4 +124,9 @@ def _last_words(**kwargs: Any) -> None:
 def _takes_messages(**kwargs: Any) -> None:
     """From now on this one does the work, also while another one still ends what it has begun."""
     open_door()
+    worker_shutdown.connect(_taking_leave(Heart("worker").in_background()), weak=False)
     say_ready()
+
+
+def _taking_leave(end: Callable[[], None]) -> Callable[..., None]:
+    return lambda **kwargs: end()

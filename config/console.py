@@ -18,6 +18,7 @@ _MACHINERY: tuple[_Page, ...] = (
     ("Events heard", "inbox", "inboxmessage"),
     ("Dead letters", "report", "deadletters"),
     ("Processes", "account_tree", "sagarun"),
+    ("Workers and relays", "cardiology", "pulse"),
     ("Audit", "verified_user", "auditentry"),
 )
 

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "runtime.idempotency",
     "runtime.audit",
     "runtime.dynconf",
+    "runtime.pulses",
     *(f"apps.{domain}" for domain in HOSTED_DOMAINS),
 ]
 
@@ -75,7 +76,7 @@ DATABASE_ROUTERS = ["runtime.databases.router.DomainRouter"]
 DATABASE_OWNERS = dict(ENVIRONMENT.owner_databases)
 DATABASE_ADMINS = dict(ENVIRONMENT.admin_databases)
 DOMAIN_ALIASES = DOMAINS
-RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf")
+RUNTIME_APPS = ("messaging", "eventstore", "saga", "calls", "idempotency", "audit", "dynconf", "pulses")
 MIGRATION_MODULES = {"auth": None, "contenttypes": None, "admin": None, "console": None}
 
 # --- What runtime needs of a domain, handed in ------------------------------------------------------------------------
@@ -90,6 +91,9 @@ IDENTITY_STAFF_ROLES = "contracts.users.STAFF_ROLES"
 CONSOLE_IDENTITY = "contracts.users.USERS"
 # What each domain tells the console's first page of itself, in the order in which they stand there.
 CONSOLE_OVERVIEWS = {domain: f"apps.{domain}.admin.overview" for domain in reversed(DOMAINS)}
+# Who has a process started anew, and what it is called there.
+CONSOLE_STARTED_AS = "config.starting_anew.started_as"
+CONSOLE_START_ANEW = "config.starting_anew.start_anew"
 
 # --- The shop -------------------------------------------------------------------------------------------------------
 
@@ -193,7 +197,11 @@ INSIDE_URLCONF = "config.inside_urls"
 PROBE_BIND = ENVIRONMENT.probe_bind
 PROBE_URLCONF = "config.probe_urls"
 # What is asked of the databases and the broker whenever /metrics is read, beside what each process has counted.
-METRIC_COLLECTORS = ("runtime.messaging.figures.EventFigures", "runtime.saga.figures.SagaFigures")
+METRIC_COLLECTORS = (
+    "runtime.messaging.figures.EventFigures",
+    "runtime.saga.figures.SagaFigures",
+    "config.stock_figures.StockFigures",
+)
 STATIC_URL = "/static/"
 # Served as the installed apps have them: there is no step that collects them first.
 WHITENOISE_USE_FINDERS = True

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID
@@ -28,8 +29,10 @@ __all__ = [
     "Ref",
     "Rejected",
     "Superseded",
+    "Trouble",
     "Unavailable",
     "Unheard",
+    "first_id",
     "new_id",
 ]
 
@@ -243,7 +246,8 @@ class Listener(Protocol):
 class Figure:
     """
     A number for people, and the console's page of what it counts: an address below ``/admin/``, the same in every
-    topology. ``note`` explains it in a few words; ``alarming``: somebody should look.
+    topology. ``note`` explains it in a few words; ``alarming``: somebody should look. ``trend``: how it came to be, a
+    number for each hour, the oldest first.
     """
 
     title: str
@@ -251,14 +255,37 @@ class Figure:
     address: str
     note: str = ""
     alarming: bool = False
+    trend: tuple[int, ...] = ()
+
+    @property
+    def peak(self) -> int:
+        """The largest number of the trend."""
+        return max(self.trend, default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """
+    Something is wrong, and a person should look: since when, and what to press on which page of the console.
+
+    ``name`` is the section of the runbook; ``what`` one sentence. ``since``: None where nobody knows. ``press`` is what
+    the page at ``address`` offers against it.
+    """
+
+    name: str
+    what: str
+    since: datetime | None
+    address: str
+    press: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What a domain's records come to, and what is under way in its outbox, inbox and processes."""
+    """What a domain's records come to, what is under way in its outbox, inbox and processes, and what is wrong."""
 
     records: tuple[Figure, ...]
     machinery: tuple[Figure, ...]
+    troubles: tuple[Trouble, ...] = ()
 
 
 class Overseen(Protocol):
@@ -279,11 +306,19 @@ def new_id() -> UUID:
     Ids made later sort later, to the millisecond, so new rows land at the end of an index. Order of events is never
     read from it.
     """
-    milliseconds = time.time_ns() // 1_000_000
     noise = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (2**48 - 1)) << 80
+    value = _began(time.time_ns() // 1_000_000)
     value |= 0x7 << 76
     value |= (noise >> 68) << 64
     value |= 0b10 << 62
     value |= noise & (2**62 - 1)
     return UUID(int=value)
+
+
+def first_id(at: datetime) -> UUID:
+    """Sorts before each id that was made then or later, by the clock of whoever made it."""
+    return UUID(int=_began(int(at.timestamp() * 1000)))
+
+
+def _began(milliseconds: int) -> int:
+    return (milliseconds & (2**48 - 1)) << 80

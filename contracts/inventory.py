@@ -120,7 +120,7 @@ class ReservationClosed(Rejected):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryUpdated(Event):
-    """A sku's balances after a receipt, an adjustment, a shipment or a return. Units."""
+    """A sku's balances after a receipt, an adjustment, a shipment, a return or a correction. Units."""
 
     name: ClassVar[str] = "InventoryUpdated"
     exchange: ClassVar[str] = "inventory"

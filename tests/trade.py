@@ -56,6 +56,13 @@ class Trade:
 
         return SERVICE.ship(order_id=self.order().id, carrier="Royal Mail", tracking_number="RM1")
 
+    def delivered(self, *, units: int = 2, sku: str = "") -> Any:
+        from apps.orders.service import SERVICE
+
+        order = self.order(units=units, sku=sku)
+        SERVICE.ship(order_id=order.id, carrier="Royal Mail", tracking_number="RM1")
+        return SERVICE.deliver(order_id=order.id)
+
     def again(self, order: Any) -> Any:
         """The order as it is now."""
         from apps.orders.service import SERVICE

@@ -2,149 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
-from django.core.validators import RegexValidator
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from apps.inventory import queries
+from apps.inventory import books, queries
+from apps.inventory.keeping import AddProduct, Adjust, ChangeProduct, Restock, SetToJournal, compared, counters
 from apps.inventory.models import Product, Reservation, StockMovement
-from apps.inventory.serializers import MOST_UNITS, SKU
-from apps.inventory.service import SERVICE
-from contracts._base import Figure, Money, Overview
-from runtime.console.actions import Action
+from contracts._base import Figure, Overview, Trouble
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
-from runtime.console.forms import ActionForm, amount, flag, prose, text, whole_number
-from runtime.console.machinery import machinery_figures, register_machinery
+from runtime.console.machinery import register_machinery
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, link, moment, short
 from runtime.console.records import Records, address_of_list
 from runtime.databases.clock import Now
 
-KINDS = ("opening", "receipt", "adjustment", "return", "reserve", "release", "ship")
+KINDS = ("opening", "receipt", "adjustment", "return", "reserve", "release", "ship", "correction")
 STATES = {"held": "open", "shipped": "good", "closed": "plain", "refused": "bad"}
 SHOWN_MOVEMENTS = 50
-
-# --- What may be done -----------------------------------------------------------------------------------------------
-
-
-class _ProductAction(Action[Any]):
-    permission = "inventory.change_stock"
-
-    def facts(self, row: Product) -> Mapping[str, Any]:
-        stock = row.stock
-        return {"on hand": stock.on_hand, "reserved": stock.reserved, "available": stock.available, "sold": stock.sold}
-
-
-class RestockForm(ActionForm):
-    quantity = whole_number("Units that arrived", least=1, most=MOST_UNITS)
-    reason = text("Reason", longest=200, help_text="Say, the delivery note's number.")
-
-
-class Restock(_ProductAction):
-    name = "restock"
-    title = "Restock"
-    icon = "add_box"
-    form = RestockForm
-
-    def preview(self, row: Product) -> Sequence[str]:
-        return ("So many units more stand on the shelf, and can be bought at once.",)
-
-    def run(self, row: Product, given: Mapping[str, Any], *, key: str) -> str:
-        stock = SERVICE.restock(key=key, sku=row.sku, quantity=given["quantity"], reason=given["reason"])
-        return f"{given['quantity']} units of {row.sku} arrived: {stock.on_hand} are on hand now."
-
-
-class AdjustForm(ActionForm):
-    quantity = whole_number("Units more, or (with a minus) fewer", least=-MOST_UNITS, most=MOST_UNITS)
-    reason = text("Reason", longest=200, help_text="Say, counted on the shelf, or broken.")
-
-
-class Adjust(_ProductAction):
-    name = "adjust"
-    title = "Adjust stock"
-    icon = "tune"
-    form = AdjustForm
-
-    def preview(self, row: Product) -> Sequence[str]:
-        return (
-            f"The {row.stock.on_hand} units on hand become so many more or fewer, because somebody counted.",
-            f"It is refused where fewer would be left than the {row.stock.reserved} that are reserved for orders.",
-        )
-
-    def run(self, row: Product, given: Mapping[str, Any], *, key: str) -> str:
-        stock = SERVICE.adjust(key=key, sku=row.sku, quantity=given["quantity"], reason=given["reason"])
-        return f"{row.sku} is adjusted by {given['quantity']:+d}: {stock.on_hand} are on hand now."
-
-
-class ChangeForm(ActionForm):
-    name = text("Name", longest=200)
-    description = prose("Description", longest=5000, required=False)
-    price = amount(f"Price in {settings.SHOP_CURRENCY}")
-    active = flag("On sale")
-
-
-class ChangeProduct(Action[Any]):
-    name = "change-product"
-    title = "Change product"
-    icon = "edit"
-    permission = "inventory.change_catalogue"
-    form = ChangeForm
-
-    def facts(self, row: Product) -> Mapping[str, Any]:
-        return {"name": row.name, "description": row.description, "price": str(row.price), "active": row.active}
-
-    def initial(self, row: Product) -> dict[str, Any]:
-        return {"name": row.name, "description": row.description, "price": row.price_amount, "active": row.active}
-
-    def preview(self, row: Product) -> Sequence[str]:
-        return ("Customers see the change at once. Orders that were placed keep the price they were placed at.",)
-
-    def run(self, row: Product, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.change_product(sku=row.sku, changes={**given, "price": _price(given)})
-        return f"{row.sku} is changed."
-
-
-class AddForm(ChangeForm):
-    sku = text(
-        "Sku",
-        longest=64,
-        validators=[RegexValidator(SKU, "A sku is 1 to 64 letters, digits, dots, dashes or underscores.")],
-    )
-    field_order = ("sku", "name", "description", "price", "active")
-
-
-class AddProduct(ChangeProduct):
-    """There is no row yet."""
-
-    name = "add-product"
-    title = "Add product"
-    icon = "add"
-    form = AddForm
-    makes_new = True
-
-    def initial(self, row: Any) -> dict[str, Any]:
-        return {"active": True}
-
-    def preview(self, row: Any) -> Sequence[str]:
-        return ("There is a new product, without any stock. Its sku stays as it is for good.",)
-
-    def object_id(self, row: Any, given: Mapping[str, Any]) -> str:
-        return str(given["sku"])
-
-    def run(self, row: Any, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.add_product(**{**given, "price": _price(given)})
-        return f"{given['sku']} is in the catalogue."
-
-
-def _price(given: Mapping[str, Any]) -> Money:
-    return Money(given["price"], settings.SHOP_CURRENCY)
-
 
 # --- What is shown --------------------------------------------------------------------------------------------------
 
@@ -161,7 +41,7 @@ def _balance(name: str) -> Callable[[Any, Product], int]:
 
 @admin.register(Product)
 class ProductPages(Records):
-    offers = (AddProduct(), Restock(), Adjust(), ChangeProduct())
+    offers = (AddProduct(), Restock(), Adjust(), SetToJournal(), ChangeProduct())
     list_display = ("sku", "name", "cost", "on_sale", "on_hand", "reserved", "available", "sold")
     list_filter = (
         condition_filter(
@@ -172,6 +52,7 @@ class ProductPages(Records):
                 "low": Q(
                     stock__on_hand__gt=F("stock__reserved"), stock__on_hand__lte=F("stock__reserved") + F("low_at")
                 ),
+                "drifted": Q(drift__isnull=False),
             },
         ),
         condition_filter("on sale", "sale", {"on_sale": Q(active=True), "not_on_sale": Q(active=False)}),
@@ -201,7 +82,8 @@ class ProductPages(Records):
         ]
         headers = ("Made at (UTC)", "Kind", "On hand", "Reserved", "Sold", "Order", "Reason")
         everything = address_of_list("inventory", "stockmovement", q=row.sku)
-        return [Panel(title=f"The latest {SHOWN_MOVEMENTS} movements", headers=headers, rows=rows, address=everything)]
+        moved = Panel(title=f"The latest {SHOWN_MOVEMENTS} movements", headers=headers, rows=rows, address=everything)
+        return [*_drift(row), moved]
 
     @admin.display(description="price", ordering="price_amount")
     def cost(self, row: Product) -> str:
@@ -270,6 +152,26 @@ class ReservationPages(Records):
         return ", ".join(f"{line.quantity} x {line.sku}" for line in row.held_lines)
 
 
+def _drift(row: Product) -> list[Panel]:
+    """Where the counters are not what the journal says: both, and by how much they differ."""
+    found = compared(row)
+    if not found.drifted:
+        return []
+    rows: list[tuple[object, ...]] = [
+        (name, now, then, f"{then - now:+d}" if now != then else "") for name, now, then in counters(found)
+    ]
+    rows.append(("Held by reservations", "", books.held(row.sku), ""))
+    since = books.drifted_since(row.sku)
+    return [
+        Panel(
+            title="Stock that drifted",
+            headers=("Counter", "Now", "By the journal", "Difference"),
+            rows=rows,
+            aside=badge(f"since {moment(since)}" if since else "just now", "bad"),
+        )
+    ]
+
+
 def _order(row: StockMovement) -> SafeString | str:
     address = address_of_list("orders", "order", q=str(row.order_id))
     return link(address, short(row.order_id)) if row.order_id else ""
@@ -277,6 +179,7 @@ def _order(row: StockMovement) -> SafeString | str:
 
 def _figures() -> list[Figure]:
     shelf, overdue = queries.count_of_shelf(), queries.count_overdue()
+    drifted, since = books.drifted()
     return [
         count("On sale", shelf["active"], address_of_list("inventory", "product", sale="on_sale")),
         count("Low", shelf["low"], address_of_list("inventory", "product", stock="low", sale="on_sale")),
@@ -284,12 +187,31 @@ def _figures() -> list[Figure]:
         count(
             "Reservations overdue", overdue, address_of_list("inventory", "reservation", late="overdue"), alarming=True
         ),
+        count(
+            "Stock that drifted",
+            drifted,
+            address_of_list("inventory", "product", stock="drifted"),
+            alarming=True,
+            note=f"since {moment(since)}" if since else "",
+        ),
     ]
+
+
+def _troubles() -> Iterator[Trouble]:
+    drifted, since = books.drifted()
+    if drifted:
+        yield Trouble(
+            name="StockDrifted",
+            what=f"The stock of {drifted} product{'s' if drifted != 1 else ''} is not what was moved adds up to.",
+            since=since,
+            address=address_of_list("inventory", "product", stock="drifted"),
+            press="Set to the journal",
+        )
 
 
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("inventory"))
+    return overview_of("inventory", figures=_figures, troubles=_troubles)
 
 
 register_machinery("inventory")

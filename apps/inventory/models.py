@@ -182,6 +182,8 @@ class StockMovement(models.Model):
     RESERVE = "reserve"
     RELEASE = "release"
     SHIP = "ship"
+    CORRECTION = "correction"
+    """The balances were set to the sum of the movements: a movement by nothing, which says when and why."""
 
     id = models.BigAutoField(primary_key=True)
     sku = models.ForeignKey(Product, on_delete=models.PROTECT, db_column="sku", related_name="movements")
@@ -199,3 +201,27 @@ class StockMovement(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["key", "sku"], name="movement_once_for_each_key"),
         ]
+
+
+class StockDrift(models.Model):
+    """
+    A sku whose balances are not what its movements add up to, and since when that is known.
+
+    A table of its own, which is empty on a good day: what is marked here costs no order a column, an index or a lock.
+    """
+
+    sku = models.OneToOneField(
+        Product, on_delete=models.PROTECT, primary_key=True, db_column="sku", related_name="drift"
+    )
+    found_at = models.DateTimeField(db_default=Now())
+
+
+class StockRound(models.Model):
+    """How far the look for stock that drifted has come. One row; whoever has it locked does the next look."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    after = models.CharField(max_length=64, db_default="")
+    """The last sku that was looked at; empty at the beginning of a round."""
+    skus = models.PositiveIntegerField()
+    """How many the next look takes."""
+    due_at = models.DateTimeField(db_default=Now())

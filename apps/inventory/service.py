@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.inventory import queries
+from apps.inventory import books, queries
 from apps.inventory.models import Change, Product, Reservation, Stock, StockMovement
 from contracts import inventory as contract
 from contracts._base import Money, Rejected
@@ -114,6 +114,15 @@ class Inventory(Listening, Overseeing):
         Reservation.objects.using(ALIAS).filter(order_id__in=found).update(alarmed_at=Now())
         return len(found) == 100
 
+    def look_for_drift(self) -> bool:
+        """Mark stock that is not what its movements add up to, a slice of the catalogue at a time. Never says more."""
+        books.look()
+        return False
+
+    def drifted(self) -> int:
+        """How many products' stock is marked as not what its movements add up to."""
+        return books.drifted()[0]
+
     # --- The catalogue ----------------------------------------------------------------------------------------------
 
     def products(self, *, search: str, page: PageRequest) -> Page[Product]:
@@ -166,6 +175,22 @@ class Inventory(Listening, Overseeing):
     def adjust(self, *, key: str, sku: str, quantity: int, reason: str) -> Stock:
         """The shelf was counted: so many units more or (negative) fewer. Raises UnknownSku, BelowReserved."""
         return self._move(key=key, sku=sku, units=quantity, kind=StockMovement.ADJUSTMENT, reason=reason)
+
+    def set_to_journal(self, *, key: str, sku: str, by: Change, reason: str) -> Stock:
+        """
+        Set balances that drifted to what the movements add up to, which changes them by ``by``. Once for each key.
+        Raises UnknownSku, NotDrifted, DriftedOtherwise, JournalBroken.
+        """
+
+        def work() -> None:
+            locked = Stock.objects.lock([sku])
+            if sku not in locked:
+                raise UnknownSku(skus=[sku])
+            if books.set_to_journal(locked[sku], by=by, key=key, reason=reason):
+                _tell_balances([sku])
+
+        retrying(work, using=ALIAS)
+        return queries.stock(sku)
 
     def _move(self, *, key: str, sku: str, units: int, kind: str, reason: str) -> Stock:
         def work() -> None:

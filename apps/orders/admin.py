@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,21 +11,25 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.orders import queries
-from apps.orders.aggregate import EVENT_TYPES
+from apps.orders.actions import Cancel, Deliver, Return, Ship
+from apps.orders.aggregate import EVENT_TYPES, OrderAggregate
 from apps.orders.models import Order
 from apps.orders.service import SERVICE
+from apps.orders.story import story
 from apps.orders.timeline import traced
 from contracts._base import Figure, Overview
 from contracts.orders import CANCELLED, CONFIRMED, DELIVERED, PENDING, RETURNED, SHIPPED
 from runtime.codec import encode
-from runtime.console.actions import Action
 from runtime.console.figures import count
 from runtime.console.filters import value_filter
-from runtime.console.forms import ActionForm, prose, text
-from runtime.console.machinery import machinery_figures, register_machinery, runs_of
+from runtime.console.machinery import register_machinery, runs_of
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, code, json_block, link, moment, short
 from runtime.console.records import Records, address_of_list
+from runtime.console.timelines import Timeline
 from runtime.console.traces import traces_panel
+from runtime.databases.clock import database_time
+from runtime.eventstore.store import Recorded
 
 TONES = {
     PENDING: "open",
@@ -37,98 +41,12 @@ TONES = {
 }
 
 
-# --- What may be done -----------------------------------------------------------------------------------------------
-
-
-class _OrderAction(Action[Order]):
-    def facts(self, row: Order) -> Mapping[str, Any]:
-        return {"status": row.status, "reason": row.reason, "version": row.version, "total": str(row.total_amount)}
-
-
-class CancelForm(ActionForm):
-    reason = prose("Reason", longest=2000, help_text="Kept with the order, for whoever asks later.")
-
-
-class Cancel(_OrderAction):
-    name = "cancel"
-    title = "Cancel order"
-    icon = "cancel"
-    permission = "orders.cancel_any"
-    form = CancelForm
-    dangerous = True
-
-    def is_legal(self, row: Order) -> bool:
-        return row.status in {PENDING, CONFIRMED}
-
-    def preview(self, row: Order) -> Sequence[str]:
-        if row.status == PENDING:
-            return (
-                "The order is cancelled at once. Whatever is placing it finds that and stops.",
-                "What was held or taken for it by then is given back, within a minute.",
-            )
-        return (
-            "The order is cancelled at once and cannot be taken up again.",
-            "Its units go back on sale.",
-            f"{row.total_amount} goes back to the customer, within a minute.",
-        )
-
-    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.cancel(order_id=row.id, reason=given["reason"])
-        return "The order is cancelled. Money and stock follow."
-
-
-class ShipForm(ActionForm):
-    carrier = text("Carrier", longest=100)
-    tracking_number = text("Tracking number", longest=100)
-
-
-class Ship(_OrderAction):
-    name = "ship"
-    title = "Ship order"
-    icon = "local_shipping"
-    permission = "orders.fulfil"
-    form = ShipForm
-
-    def is_legal(self, row: Order) -> bool:
-        return bool(row.status == CONFIRMED)
-
-    def preview(self, row: Order) -> Sequence[str]:
-        units = sum(line.quantity for line in row.lines)
-        return (
-            "The order is shipped, and can no longer be cancelled.",
-            f"Its {units} reserved unit{'s' if units != 1 else ''} leave the shelf and count as sold.",
-        )
-
-    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
-        order = SERVICE.ship(order_id=row.id, carrier=given["carrier"], tracking_number=given["tracking_number"])
-        if order.status != SHIPPED:
-            return "Its money is being taken. The order is shipped as soon as the provider has said so."
-        return f"The order is shipped with {given['carrier']}."
-
-
-class Deliver(_OrderAction):
-    name = "deliver"
-    title = "Mark as delivered"
-    icon = "task_alt"
-    permission = "orders.fulfil"
-
-    def is_legal(self, row: Order) -> bool:
-        return bool(row.status == SHIPPED)
-
-    def preview(self, row: Order) -> Sequence[str]:
-        return ("The order is delivered. From then on it can be returned.",)
-
-    def run(self, row: Order, given: Mapping[str, Any], *, key: str) -> str:
-        SERVICE.deliver(order_id=row.id)
-        return "The order is delivered."
-
-
 # --- What is shown --------------------------------------------------------------------------------------------------
 
 
 @admin.register(Order)
 class OrderPages(Records):
-    offers = (Ship(), Deliver(), Cancel())
+    offers = (Ship(), Deliver(), Return(), Cancel())
     list_display = ("brief", "state", "sum", "units", "buyer", "reason", "created_at")
     list_display_links = ("brief",)
     list_filter = (value_filter("status", "status", list(TONES)), "created_at")
@@ -146,15 +64,18 @@ class OrderPages(Records):
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(items__contains=[{"sku": search_term.strip()}]), False
 
-    def panels(self, row: Order) -> Sequence[Panel]:
+    def panels(self, row: Order) -> Sequence[Panel | Timeline]:
+        """What is there in short; and below it, folded, what the story says in other words."""
+        recorded = SERVICE.events(order_id=row.id, user_id=None)
+        subjects = OrderAggregate.of(row.id, [entry.event for entry in recorded]).subjects
+        logs = [log for subject in subjects for log in runs_of(subject, using="orders")]
         return (
             _lines(row),
-            _returns(row),
-            traces_panel(traced(row)),
-            _stream(row),
-            *runs_of(row.id, using="orders"),
-            _notes(row),
+            story(row),
+            *_returns(row),
+            *_notes(row),
             _links(row),
+            *(replace(panel, folded=True) for panel in (traces_panel(traced(row)), _stream(recorded), *logs)),
         )
 
     @admin.display(description="order", ordering="id")
@@ -203,16 +124,15 @@ def _lines(row: Order) -> Panel:
     )
 
 
-def _returns(row: Order) -> Panel:
+def _returns(row: Order) -> list[Panel]:
     rows = [
         (code(made.return_id), ", ".join(f"{line.quantity} x {line.sku}" for line in made.items), made.refund)
         for made in row.returned
     ]
-    return Panel(title="Returns", headers=("Return", "Came back", "Refund"), rows=rows, empty="Nothing came back.")
+    return [Panel(title="Returns", headers=("Return", "Came back", "Refund"), rows=rows)] if rows else []
 
 
-def _stream(row: Order) -> Panel:
-    recorded = SERVICE.events(order_id=row.id, user_id=None)
+def _stream(recorded: Sequence[Recorded]) -> Panel:
     return Panel(
         title="Stream",
         headers=("Version", "Event", "Recorded at (UTC)", "Data"),
@@ -228,9 +148,9 @@ def _stream(row: Order) -> Panel:
     )
 
 
-def _notes(row: Order) -> Panel:
+def _notes(row: Order) -> list[Panel]:
     rows = [(moment(note.written_at), note.kind, note.text) for note in queries.notes(row.id)]
-    return Panel(title="Notes", headers=("Written at (UTC)", "About", "Text"), rows=rows, empty="Nobody wrote any.")
+    return [Panel(title="Notes", headers=("Written at (UTC)", "About", "Text"), rows=rows)] if rows else []
 
 
 def _links(row: Order) -> Panel:
@@ -249,8 +169,16 @@ def _links(row: Order) -> Panel:
 
 
 def _figures() -> list[Figure]:
-    counts = queries.count_by_status()
+    counts, by_hour = queries.count_by_status(), queries.count_by_hour(24)
+    hour = database_time("orders").replace(minute=0, second=0, microsecond=0)
     return [
+        Figure(
+            title="Orders this hour",
+            value=f"{by_hour[-1]:,}",
+            address=address_of_list("orders", "order", created_at__gte=hour.isoformat()),
+            note="and in the hours before",
+            trend=by_hour,
+        ),
         *(
             count(status.capitalize(), counts.get(status, 0), address_of_list("orders", "order", status=status))
             for status in TONES
@@ -269,7 +197,7 @@ def _figures() -> list[Figure]:
 
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("orders"))
+    return overview_of("orders", figures=_figures)
 
 
 register_machinery("orders")

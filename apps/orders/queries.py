@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Count, Sum
+from django.db.models.functions import TruncHour
 
 from apps.orders import repository
 from apps.orders.aggregate import EVENT_TYPES, UPCASTERS, OrderAggregate
 from apps.orders.models import Order, OrderKey, OrderNote, OrderRefund
 from contracts import orders as contract
-from contracts._base import Money
+from contracts._base import Money, first_id, new_id
 from runtime.databases import keyset
+from runtime.databases.clock import database_time
 from runtime.databases.keyset import Page, PageRequest
 from runtime.databases.transactions import snapshot
 from runtime.eventstore import store as eventstore
@@ -48,9 +52,41 @@ def notes(order_id: UUID) -> list[OrderNote]:
     return list(OrderNote.objects.using(ALIAS).filter(order_id=order_id).order_by("id"))
 
 
+def left_to_return(order_id: UUID) -> dict[str, int]:
+    """Units by sku that were not returned yet. Raises OrderUnknown."""
+    return repository.load(order_id).left_to_return()
+
+
+def return_of(order_id: UUID, units: Mapping[str, int]) -> contract.OrderReturned:
+    """
+    What it comes to if so many units of these products come back now. Nothing is written down.
+
+    Raises OrderUnknown, WrongStatus unless it is delivered, NotReturnable.
+    """
+    order = repository.load(order_id)
+    order.take_back(return_id=new_id(), units=units)
+    return order.returns[-1]
+
+
+def left_of_payment(row: Order) -> Money:
+    """What was not given back yet of the order's total, as far as payments has told."""
+    booked = OrderRefund.objects.using(ALIAS).filter(order_id=row.id).aggregate(total=Sum("amount"))["total"]
+    return Money(row.total - (booked or Decimal("0.00")), row.currency)
+
+
 def count_by_status() -> dict[str, int]:
     rows = Order.objects.using(ALIAS).values_list("status").annotate(count=Count("id"))
     return dict(rows)
+
+
+def count_by_hour(hours: int) -> tuple[int, ...]:
+    """How many orders were placed in each of the last hours of the clock, the current one last."""
+    now = database_time(ALIAS)
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+    # By id, which has an index; one was made a moment before its order was written down.
+    rows = Order.objects.using(ALIAS).filter(pk__gte=first_id(first - timedelta(minutes=1)), created_at__gte=first)
+    counts = dict(rows.annotate(hour=TruncHour("created_at")).values_list("hour").annotate(count=Count("id")))
+    return tuple(counts.get(first + timedelta(hours=hour), 0) for hour in range(hours))
 
 
 def count_by_refusal() -> dict[str, int]:

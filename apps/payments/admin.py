@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 from django.contrib import admin
@@ -10,15 +12,17 @@ from django.db.models import Exists, Q
 from django.utils.safestring import SafeString
 
 from apps.payments import queries
+from apps.payments.gateways import KeyRefused, ProviderFailed, ProviderSilent
 from apps.payments.models import Movement, Payment
 from apps.payments.service import SERVICE
-from contracts._base import Figure, Money, Overview
+from contracts._base import Figure, Money, Overview, Trouble
 from contracts.payments import AUTHORIZED, CAPTURED, FAILED, PENDING, REFUNDED, UNKNOWN, VOIDED
 from runtime.console.actions import Action
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter, value_filter
 from runtime.console.forms import ActionForm, amount, text
-from runtime.console.machinery import machinery_figures, register_machinery
+from runtime.console.machinery import register_machinery
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, code, link, moment, short
 from runtime.console.records import Records, address_of_list
 from runtime.databases.clock import database_time
@@ -219,9 +223,34 @@ def _figures() -> list[Figure]:
     ]
 
 
+_OF_LATE = timedelta(seconds=20)
+"""Longer than a question takes (PROVIDER_TIMEOUT), and than the longest wait before it is put again."""
+_AT_MOST = timedelta(hours=1)
+_NO_ANSWERS = (ProviderSilent.outcome, ProviderFailed.outcome, KeyRefused.outcome)
+
+
+def _troubles() -> Iterator[Trouble]:
+    """The provider is away, where more than half of what it was asked of late has no answer."""
+    asked = queries.questions_of_late(_AT_MOST)
+    of_late = [outcome for at, outcome in asked if at >= database_time("payments") - _OF_LATE]
+    if sum(outcome in _NO_ANSWERS for outcome in of_late) * 2 <= len(of_late):
+        return
+    in_a_row = list(takewhile(lambda question: question[1] in _NO_ANSWERS, asked)) or asked[: len(of_late)]
+    refused = asked[0][1] == KeyRefused.outcome
+    yield Trouble(
+        name="ProviderKeyRefused" if refused else "ProviderSilent",
+        what="The payment provider refuses our key: it has expired, or was taken back."
+        if refused
+        else "The payment provider does not answer: nobody knows what became of payments, and orders wait.",
+        since=in_a_row[-1][0],
+        address=address_of_list("payments", "payment", open="not_known"),
+        press="",
+    )
+
+
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("payments"))
+    return overview_of("payments", figures=_figures, troubles=_troubles)
 
 
 register_machinery("payments")

@@ -15,7 +15,7 @@ from time import perf_counter
 from django.conf import settings
 
 from apps.payments import books, queries, refunds
-from apps.payments.gateways import Answer, Charge, EntryPage, Gateway, ProviderSilent, Repayment
+from apps.payments.gateways import Answer, Charge, EntryPage, Gateway, KeyRefused, ProviderSilent, Repayment
 from apps.payments.models import Payment, Refund
 from contracts import payments as contract
 from contracts._base import Unavailable
@@ -177,8 +177,8 @@ class Provider:
         try:
             answer = ask()
             result = "answered"
-        except ProviderSilent:
-            result = "silent"
+        except ProviderSilent as silence:
+            result = silence.outcome if isinstance(silence, KeyRefused) else ProviderSilent.outcome
             raise
         finally:
             seconds = perf_counter() - began

@@ -133,6 +133,12 @@ class ProviderFailed(ProviderSilent):
     outcome = "failed"
 
 
+class KeyRefused(ProviderSilent):
+    """The provider does not know us by our key, or no longer: it has expired, or was taken back. It did nothing."""
+
+    outcome = "key_refused"
+
+
 class BadWebhook(Exception):
     """This message is not signed by the provider, is too old, or cannot be understood."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.db.models import Count, OuterRef, Prefetch, QuerySet, Sum
 
 from apps.payments.gateways import Answer, Entry, ProviderSilent
 from apps.payments.models import Attempt, LedgerLine, Movement, Payment, Refund, WebhookReceipt
-from contracts._base import Money
+from contracts._base import Money, first_id
 from contracts.payments import (
     CAPTURED,
     MovementAudit,
@@ -24,9 +24,11 @@ from contracts.payments import (
     ProviderEntry,
 )
 from runtime.databases import keyset
+from runtime.databases.clock import database_time
 from runtime.databases.keyset import Page, PageRequest
 
 ALIAS = "payments"
+_MOST_QUESTIONS = 1000
 
 
 def by_key(key: str) -> Payment | None:
@@ -49,6 +51,13 @@ def is_taken_in(provider: str, event_id: str) -> bool:
 def reread(payment: Payment) -> Payment:
     """The payment as it is now."""
     return Payment.objects.using(ALIAS).get(pk=payment.pk)
+
+
+def questions_of_late(within: timedelta) -> list[tuple[datetime, str]]:
+    """What the provider was asked and has answered or not, the newest first: when, and what came of it."""
+    since = first_id(database_time(ALIAS) - within)
+    rows = Attempt.objects.using(ALIAS).filter(pk__gte=since, outcome__isnull=False).order_by("-pk")
+    return [(at, outcome or "") for at, outcome in rows.values_list("started_at", "outcome")[:_MOST_QUESTIONS]]
 
 
 def refund(refund_id: UUID) -> Refund:

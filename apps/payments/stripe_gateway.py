@@ -27,6 +27,7 @@ from apps.payments.gateways import (
     Answer,
     Charge,
     EntryPage,
+    KeyRefused,
     ProviderFailed,
     ProviderSilent,
     RefundAnswer,
@@ -198,7 +199,8 @@ def _asking(timeout: float) -> Iterator[None]:
         level = logging.ERROR if error.http_status in {400, 401, 403, 404} else logging.INFO
         # Not its words: they may repeat what a customer wrote, or a part of our key.
         log.log(level, "stripe: %s %s %s %s", type(error).__name__, error.http_status, error.code, error.request_id)
-        raise ProviderSilent(f"{type(error).__name__} {error.http_status or ''}".strip()) from error
+        kind = KeyRefused if error.http_status in {401, 403} else ProviderSilent
+        raise kind(f"{type(error).__name__} {error.http_status or ''}".strip()) from error
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ProviderSilent(f"the answer cannot be understood: {type(error).__name__} {error}") from error
 

@@ -18,7 +18,8 @@ from runtime.console.actions import Action
 from runtime.console.figures import count
 from runtime.console.filters import condition_filter
 from runtime.console.forms import ActionForm, several, text
-from runtime.console.machinery import machinery_figures, register_machinery
+from runtime.console.machinery import register_machinery
+from runtime.console.overviews import overview_of
 from runtime.console.panels import Panel, badge, code, link, short
 from runtime.console.records import Records, address_of_list
 
@@ -130,7 +131,7 @@ def _figures() -> list[Figure]:
 
 def overview() -> Overview:
     """For the first page, whoever shows it."""
-    return Overview(records=tuple(_figures()), machinery=machinery_figures("users"))
+    return overview_of("users", figures=_figures)
 
 
 register_machinery("users")

@@ -27,6 +27,12 @@ class Action[Row]:
     dangerous: ClassVar[bool] = False
     """Money or an order is given up: the button is red."""
     makes_new: ClassVar[bool] = False
+    looks_first: ClassVar[bool] = False
+    """What will happen depends on what is typed: ``exactly`` is shown first, and only what was shown is done."""
+
+    def form_for(self, row: Row) -> type[ActionForm]:
+        """``form``, or one of this row's own."""
+        return self.form
 
     def is_legal(self, row: Row) -> bool:
         """Whether to offer it for this row now. The service has the last word."""
@@ -34,6 +40,14 @@ class Action[Row]:
 
     def preview(self, row: Row) -> Sequence[str]:
         """What will happen, a sentence each."""
+        raise NotImplementedError
+
+    def exactly(self, row: Row, given: Mapping[str, Any]) -> Sequence[str]:
+        """
+        What will happen with what was typed, a sentence each, where the action ``looks_first``. Nothing is done.
+
+        Raises Rejected, Unavailable, as ``run`` would.
+        """
         raise NotImplementedError
 
     def initial(self, row: Row) -> dict[str, Any]:

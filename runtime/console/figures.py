@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+from django.utils.timesince import timesince
 
-from contracts._base import Figure, Overseen, Overview, Ref, Unavailable
+from contracts._base import Figure, Overseen, Overview, Ref, Trouble, Unavailable
 from runtime.calls import BrokenService, call, resolve
+from runtime.console.panels import moment
 
-__all__ = ["Group", "count", "groups_of"]
+__all__ = ["Alarm", "Group", "alarms_of", "count", "groups_of"]
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,41 @@ class Group:
     address: str
     figures: Sequence[Figure] = ()
     machinery: Sequence[Figure] = ()
+    troubles: Sequence[Trouble] = ()
     failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A trouble, and where: several domains that say the same of themselves are one."""
+
+    trouble: Trouble
+    where: tuple[str, ...]
+
+    @property
+    def since(self) -> str:
+        """When it began, and how long ago that is once it is a minute. Empty where nobody knows."""
+        began = self.trouble.since
+        if began is None:
+            return ""
+        lasts = datetime.now(UTC) - began
+        return f"Since {moment(began)} UTC{f', for {timesince(began)}' if lasts >= timedelta(minutes=1) else ''}."
+
+
+def alarms_of(groups: Sequence[Group]) -> list[Alarm]:
+    """What is wrong, what began first coming first: the others often follow from it."""
+    found: dict[tuple[str, str], Alarm] = {}
+    for group in groups:
+        for trouble in group.troubles:
+            other = found.get((trouble.name, trouble.what))
+            where = (*other.where, group.title) if other else (group.title,)
+            first = other.trouble if other and _began(other.trouble) <= _began(trouble) else trouble
+            found[trouble.name, trouble.what] = Alarm(trouble=first, where=where)
+    return sorted(found.values(), key=lambda alarm: _began(alarm.trouble))
+
+
+def _began(trouble: Trouble) -> datetime:
+    return trouble.since or datetime.max.replace(tzinfo=UTC)
 
 
 def groups_of(request: HttpRequest, *only: str) -> list[Group]:
@@ -60,8 +97,20 @@ def groups_of(request: HttpRequest, *only: str) -> list[Group]:
 def _group(domain: str, found: Overview | None) -> Group:
     title, address = domain.capitalize(), f"{settings.CONSOLE_PATH}/{domain}/"
     if found is None:
-        return Group(title=title, address=address, failed=True)
-    return Group(title=title, address=address, figures=found.records, machinery=found.machinery)
+        return Group(title=title, address=address, troubles=(_not_asked(address),), failed=True)
+    return Group(
+        title=title,
+        address=address,
+        figures=found.records,
+        machinery=found.machinery,
+        troubles=found.troubles,
+        failed=not found.machinery,
+    )
+
+
+def _not_asked(address: str) -> Trouble:
+    what = "Its web servers do not answer, or with an error."
+    return Trouble(name="ProcessDown", what=what, since=None, address=address, press="")
 
 
 def _asked(domain: str) -> Overview | None:

@@ -19,7 +19,18 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-__all__ = ["ActionForm", "SignInForm", "amount", "flag", "prose", "several", "text", "whole_number"]
+__all__ = [
+    "ActionForm",
+    "SignInForm",
+    "amount",
+    "carried",
+    "flag",
+    "optional_reason",
+    "prose",
+    "several",
+    "text",
+    "whole_number",
+]
 
 
 class SignInForm(forms.Form):
@@ -68,6 +79,11 @@ def prose(label: str, *, longest: int, required: bool = True, **more: Any) -> fo
     return forms.CharField(label=label, max_length=longest, required=required, widget=widget, **more)
 
 
+def optional_reason() -> forms.CharField:
+    """For what is a day's work, and gives nothing up: who has a reason can leave it in the audit."""
+    return text("Reason", longest=200, required=False, help_text="For the audit, where there is one to keep.")
+
+
 def whole_number(label: str, *, least: int, most: int, **more: Any) -> forms.IntegerField:
     return forms.IntegerField(
         label=label, min_value=least, max_value=most, widget=UnfoldAdminIntegerFieldWidget(), **more
@@ -99,3 +115,8 @@ def several(label: str, choices: Sequence[str], **more: Any) -> forms.MultipleCh
 
 def flag(label: str, **more: Any) -> forms.BooleanField:
     return forms.BooleanField(label=label, required=False, widget=UnfoldBooleanSwitchWidget(), **more)
+
+
+def carried(pattern: str) -> forms.RegexField:
+    """What the page showed, brought back with the form: nobody sees it or types it."""
+    return forms.RegexField(regex=pattern, max_length=200, widget=forms.HiddenInput)

@@ -29,9 +29,11 @@ from runtime.console.filters import condition_filter, value_filter
 from runtime.console.panels import Panel, badge, link, moment, pretty, short
 from runtime.console.records import Records, SubjectRecords, address_of_list, as_uuid
 from runtime.console.sagas import Compensate, Retry
+from runtime.console.workers import WorkerPages
 from runtime.dynconf.models import DynamicValue
 from runtime.messaging import deadletters
 from runtime.messaging.models import InboxMessage, OutboxMessage
+from runtime.pulses.models import Pulse
 from runtime.saga.attention import step_of
 from runtime.saga.models import SagaRun
 
@@ -72,6 +74,7 @@ def register_machinery(domain: str) -> None:
         (InboxMessage, DeadLetterPages, "dead letter", "dead letters"),
         (InboxMessage, InboxPages, "event heard", "events heard"),
         (SagaRun, RunPages, "process", "processes"),
+        (Pulse, WorkerPages, "worker or relay", "workers and relays"),
         (AuditEntry, AuditPages, "audit entry", "audit entries"),
     ):
         name = "DeadLetters" if pages is DeadLetterPages else model.__name__

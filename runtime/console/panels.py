@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
@@ -18,7 +18,12 @@ __all__ = ["Panel", "badge", "code", "json_block", "link", "moment", "pretty", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A table with a title, and a mark or an address beside it. ``empty`` is said where it has no rows."""
+    """
+    A table with a title, and a mark or an address beside it. ``empty`` is said where it has no rows. ``folded``: it is
+    there for whoever opens it.
+    """
+
+    template: ClassVar[str] = "console/panel.html"
 
     title: str
     headers: Sequence[str]
@@ -26,6 +31,7 @@ class Panel:
     empty: str = "Nothing yet."
     aside: SafeString | str = ""
     address: str = ""
+    folded: bool = False
 
 
 _TONES = {

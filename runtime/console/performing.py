@@ -7,7 +7,7 @@ call another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -77,11 +77,11 @@ def perform(request: HttpRequest, pages: Any, action: Action[Any], row: Any) -> 
     if row is not None and not action.is_legal(row):
         messages.warning(request, f"This can no longer be done: {action.title.lower()}.")
         return HttpResponseRedirect(this.address())
-    return _page(this, action.form.fresh(action.initial(row)))
+    return _page(this, action.form_for(row).fresh(action.initial(row)))
 
 
 def _submitted(this: Performance) -> HttpResponse:
-    form = this.action.form(this.request.POST)
+    form = this.action.form_for(this.row)(this.request.POST)
     if not form.is_valid():
         return _page(this, form, status=422)
     try:
@@ -108,6 +108,11 @@ def _done(this: Performance, form: ActionForm, run: Run) -> HttpResponse:
     """Do it and write it down. After a refusal the form's key is free again: nothing was done, or it is safe to ask."""
     before, given = this.facts(this.row), form.given()
     try:
+        if this.action.looks_first:
+            exactly = this.action.exactly(this.row, given)
+            if this.request.POST.get("seen") != _seal(exactly):
+                idempotency.free(run)
+                return _page(this, form, exactly=exactly)
         sentence = this.action.run(this.row, given, key=str(run.operation))
     except ContractError as error:
         idempotency.free(run)
@@ -152,7 +157,14 @@ def _in_words(error: ContractError) -> str:
     return "This could not be done now, and nothing was changed. Try again in a moment."
 
 
-def _page(this: Performance, form: ActionForm, *, status: int = 200) -> HttpResponse:
+def _seal(sentences: Sequence[str]) -> str:
+    """Tells what was seen from what would be shown now: somebody else may have been at it, or other numbers typed."""
+    return fingerprint("console", list(sentences))
+
+
+def _page(
+    this: Performance, form: ActionForm, *, status: int = 200, exactly: Sequence[str] | None = None
+) -> HttpResponse:
     pages, action = this.pages, this.action
     context = {
         **pages.admin_site.each_context(this.request),
@@ -162,7 +174,9 @@ def _page(this: Performance, form: ActionForm, *, status: int = 200) -> HttpResp
         "row": this.row,
         "action": action,
         "form": form,
-        "preview": action.preview(this.row),
+        "preview": action.preview(this.row) if exactly is None else exactly,
+        "seen": "" if exactly is None else _seal(exactly),
+        "looks": action.looks_first and exactly is None,
         "facts": this.facts(this.row),
         "back": this.address(),
     }

@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 from runtime.console.actions import Action
 from runtime.console.panels import Panel, code, short
 from runtime.console.performing import perform
+from runtime.console.timelines import Timeline
 
 __all__ = ["Records", "SubjectRecords", "address_of_list", "as_uuid"]
 
@@ -63,7 +64,7 @@ class Records(ModelAdmin):  # type: ignore[misc]  # Unfold is not typed
         way: list[tuple[object, str]] = [(many, self.address_of(None))]
         return way if row is None else [*way, (short(row.pk) if as_uuid(str(row.pk)) else row.pk, self.address_of(row))]
 
-    def panels(self, row: Any) -> Sequence[Panel]:
+    def panels(self, row: Any) -> Sequence[Panel | Timeline]:
         """What stands below the record's fields."""
         return ()
 

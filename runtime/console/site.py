@@ -22,7 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
 from runtime.console import errors, identity, runbook, sessions, topology, traces
-from runtime.console.figures import Group, groups_of
+from runtime.console.figures import Group, alarms_of, groups_of
 from runtime.console.forms import SignInForm
 from runtime.console.neighbours import neighbours_panel
 from runtime.http.attempts import Attempts
@@ -146,7 +146,8 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
 
 def _figures(groups: Sequence[Group]) -> dict[str, Any]:
     """What the columns of the machinery's table are called is said by the first who could be asked."""
-    return {"groups": groups, "headings": next((group.machinery for group in groups if not group.failed), ())}
+    headings = next((group.machinery for group in groups if not group.failed), ())
+    return {"groups": groups, "headings": headings, "alarms": alarms_of(groups)}
 
 
 def _signed_in(request: HttpRequest, session: sessions.Session, target: str) -> HttpResponse:

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from runtime.console.panels import Panel, badge, code, link, moment
 from runtime.telemetry.traces import RecentTraces, Recorded, recent_traces
 
-__all__ = ["Bar", "Moment", "recent_page", "require_sight", "trace_page", "traces_panel", "waterfall"]
+__all__ = ["Bar", "Moment", "addresses_of", "recent_page", "require_sight", "trace_page", "traces_panel", "waterfall"]
 
 type Moment = tuple[str, datetime, str]
 """A trace's id, when something of it was noted, and what."""
@@ -144,6 +144,14 @@ def traces_panel(moments: Sequence[Moment]) -> Panel:
         rows=[(moment(at), what, _reference(one, shown)) for one, at, what in first.values()],
         empty="None is known.",
     )
+
+
+def addresses_of(trace_ids: Sequence[str]) -> dict[str, str]:
+    """Where to look at these traces; without those that were not recorded, or are gone."""
+    if settings.TRACES_URL:
+        return {one: _elsewhere(one) for one in trace_ids}
+    known, _ = _ask(lambda traces: traces.known(list(dict.fromkeys(trace_ids))))
+    return {one: _address(one) for one in known or ()}
 
 
 # --- Parts of them --------------------------------------------------------------------------------------------------

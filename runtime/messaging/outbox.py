@@ -95,3 +95,13 @@ def traces_of(subject: str, *, using: str) -> dict[int, str]:
             [subject],
         )
         return dict(cursor.fetchall())
+
+
+def unsent_of(subject: str, *, using: str) -> frozenset[int]:
+    """The sequences of a subject's events that somebody listens to and that were not sent yet."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT sequence FROM messaging_outboxmessage WHERE subject = %s AND published_at IS NULL AND wanted",
+            [subject],
+        )
+        return frozenset(sequence for (sequence,) in cursor.fetchall())

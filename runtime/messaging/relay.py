@@ -27,6 +27,7 @@ from opentelemetry.trace import SpanKind
 
 from runtime.databases.clock import Now
 from runtime.messaging import broker
+from runtime.messaging.ailing import Ailing
 from runtime.messaging.envelope import Envelope, described
 from runtime.messaging.models import OutboxMessage
 from runtime.messaging.outbox import channel_of
@@ -102,7 +103,9 @@ class Relay:
         self._listening_on: Any = None
         self._outages_in_a_row = 0
         self._not_before = 0.0
+        self._ailing = Ailing(domain)
         away = app.connection_for_write()
+        self._amqp = away.transport.driver_type == "amqp"
         self._outages = (*broker.outages_of(away), *away.channel_errors)
 
     def publish_batch(self) -> bool:
@@ -119,6 +122,7 @@ class Relay:
         outcome = Outcome()
         try:
             self._send(sender, rows, outcome, until=until)
+            self._ailing.passed(bool(outcome.sent))
         except self._outages as error:
             self._lose(error)
         crashpoint("relay.after_publish_before_mark")
@@ -192,6 +196,7 @@ class Relay:
         if self._sender is None:
             # Confirms are collected here; a socket that takes nothing more must not hold the thread.
             options = {"confirm_publish": False, "write_timeout": broker.CONFIRM_TIMEOUT}
+            options |= self._ailing.connecting(amqp=self._amqp)
             self._connection = self._app.connection_for_write(connect_timeout=5, transport_options=options)
             self._connection.ensure_connection(max_retries=1, timeout=5)
             broker.declare(self._connection, tuple(subscriptions().by_consumer))
@@ -205,6 +210,7 @@ class Relay:
         wait = min(LONGEST_OUTAGE_WAIT, 0.25 * 2**self._outages_in_a_row)
         log.warning("the relay of %s lost the broker, and tries again in %g s: %s", self._domain, wait, error)
         self._not_before = time.monotonic() + wait
+        self._ailing.lost(error)
         if self._connection is not None:
             self._connection.collect()
         self._connection = self._sender = None

@@ -22,7 +22,7 @@ _STATE = Gauge(
 )
 _SINCE = Gauge(
     "mitosis_breaker_since_timestamp_seconds",
-    "Since when it stands so, in Unix time.",
+    "Since when it is asked by everybody (closed), or not (half open, open), in Unix time.",
     ["callee"],
     multiprocess_mode="liveall",
 )
@@ -52,9 +52,11 @@ def teller(callee: str) -> Callable[[Standing], None]:
         nonlocal before
         _FAILURES.labels(callee).set(standing.failures)
         if standing.state is not before:
-            before = standing.state
             _STATE.labels(callee).set(_NUMBER[standing.state])
-            _SINCE.labels(callee).set(time.time())
+            # From open to half open and back is one and the same trouble.
+            if before is None or State.CLOSED in (before, standing.state):
+                _SINCE.labels(callee).set(time.time())
+            before = standing.state
 
     return tell
 

@@ -7,6 +7,7 @@ tried or undone under the keys it always had.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,13 @@ class Resumed:
 def stuck(*, using: str) -> QuerySet[SagaRun]:
     """The processes that need attention, the longest stuck first."""
     return SagaRun.objects.using(using).filter(state=SagaRun.NEEDS_ATTENTION).order_by("updated_at", "id")
+
+
+def unended(subjects: Sequence[UUID], *, using: str) -> list[SagaRun]:
+    """The processes of these subjects that go on, or that need attention, in order of time."""
+    ended = (SagaRun.COMPLETED, SagaRun.COMPENSATED)
+    rows = SagaRun.objects.using(using).filter(subject__in=list(subjects)).exclude(state__in=ended)
+    return list(rows.order_by("created_at", "id"))
 
 
 def retry(run_id: UUID, decision: Decision | None, *, using: str) -> Resumed:

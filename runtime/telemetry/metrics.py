@@ -63,7 +63,7 @@ _CALLS = Histogram(
 
 _ANSWERS = Histogram(
     "mitosis_provider_duration_seconds",
-    "How long somebody outside took to answer, by provider, action and result (answered, silent or broken).",
+    "How long somebody outside took to answer, by provider, action and result (answered, silent, key_refused, broken).",
     ["provider", "action", "result"],
     buckets=BUCKETS,
 )
@@ -113,7 +113,7 @@ def count_call(*, callee: str, method: str, way: str, result: str, seconds: floa
 
 
 def count_answer(*, provider: str, action: str, result: str, seconds: float) -> None:
-    """Somebody outside of the shop was asked. ``result``: answered, silent or broken."""
+    """Somebody outside of the shop was asked. ``result``: answered, silent, key_refused or broken."""
     _ANSWERS.labels(provider, action, result).observe(seconds)
 
 

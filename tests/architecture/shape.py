@@ -13,7 +13,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 """Beyond these a test fails. What is beyond the next two asks to be looked at."""
 LONG_FILE, LONG_FUNCTION = 300, 40
 
-ENTRY_POINTS = {"urls", "views", "handlers", "tasks", "admin", "serializers", "page"}
+ENTRY_POINTS = {"urls", "views", "handlers", "tasks", "admin", "serializers", "page", "keeping", "actions", "story"}
 OPEN_TO_VIEWS = {"service", "aggregate", "wishes", "gateways"}
 """The service, and plain Python that asks no database."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
@@ -63,11 +64,14 @@ def test_an_order_is_looked_at_and_shipped(visit: Visit, shop: Any, goods: str, 
     visit.page.locator("#result_list tbody").get_by_role("link").first.click()
     for title, words in (
         ("Lines", goods),
-        ("Stream", "OrderConfirmed"),
-        ("Process orders.place_order", "confirm_order"),
+        ("Timeline", "Ask for the money: done."),
     ):
         expect(visit.page.get_by_role("region", name=title)).to_contain_text(words)
     visit.photograph("console-order")
+    for title, words in (("Stream", "OrderConfirmed"), ("Process orders.place_order", "confirm_order")):
+        expect(visit.page.get_by_role("region", name=title)).to_have_count(0)
+        visit.page.locator("summary", has_text=title).click()
+        expect(visit.page.get_by_role("region", name=title)).to_contain_text(words)
 
     visit.page.get_by_role("link", name="Ship order").click()
     expect(visit.page.get_by_text("Its 3 reserved units leave the shelf")).to_be_visible()
@@ -80,6 +84,50 @@ def test_an_order_is_looked_at_and_shipped(visit: Visit, shop: Any, goods: str, 
     expect(visit.page.get_by_role("link", name="Mark as delivered")).to_be_visible()
     assert shop.order(order)["status"] == "shipped"
     assert shop.sql("orders", "SELECT action FROM audit_auditentry WHERE object_id = %s", order) == [("orders.ship",)]
+
+
+def test_goods_are_taken_back_and_from_the_picture_a_moments_trace_is_one_click_away(
+    visit: Visit, phone: Visit, shop: Any, goods: str
+) -> None:
+    wanted = {"traceparent": f"00-{uuid4().hex}-00f067aa0ba902b7-01"}
+    order = shop.place(shop.customer(), {goods: 3}, **wanted).body["id"]
+    for path, body in (("ship", {"carrier": "Royal Mail", "trackingNumber": "RM123456785GB"}), ("deliver", None)):
+        sent = shop.send("POST", f"/api/orders/{order}/{path}", body, token=shop.operator, **wanted)
+        assert sent.status == 200, sent
+    visit.sign_in()
+    visit.open(f"/admin/orders/order/{order}/change/")
+    visit.page.get_by_role("link", name="Take goods back").click()
+    visit.page.get_by_label("Units of TEA-SENCHA that came back, of 3").fill("2")
+    visit.page.get_by_label("Reason").fill("Two of three were torn.")
+    visit.page.get_by_role("button", name="Show what will happen").click()
+    expect(visit.page.get_by_text("25.00 GBP goes back to the customer, within a minute.")).to_be_visible()
+    assert "returns" not in shop.order(order)
+    visit.photograph("console-return")
+    visit.page.get_by_role("button", name="Take goods back").click()
+    expect(visit.page.get_by_text("2 x TEA-SENCHA came back: 25.00 GBP is given back")).to_be_visible()
+
+    story = visit.page.get_by_role("region", name="Timeline")
+    confirmed = story.get_by_role("row").filter(has_text="OrderConfirmed")
+    expect(confirmed.get_by_role("img", name="done")).to_be_visible()
+
+    def is_told() -> bool:
+        """The shelf follows an event, and a trace is there once its processes have sent their parts."""
+        visit.page.reload()
+        return story.get_by_text("Back on the shelf").count() == 1 and confirmed.get_by_role("link").count() == 1
+
+    shop.wait_until(is_told, limit=30)
+    returned = story.get_by_role("row").filter(has_text="OrderReturned")
+    expect(returned.get_by_role("img", name="given back or undone")).to_be_visible()
+    visit.page.get_by_role("heading", name="Timeline").evaluate("heading => heading.scrollIntoView()")
+    visit.photograph("console-timeline")
+    phone.sign_in()
+    phone.open(f"/admin/orders/order/{order}/change/")
+    phone.page.get_by_role("heading", name="Timeline").evaluate("heading => heading.scrollIntoView()")
+    phone.photograph("console-timeline-phone")
+    assert phone.page.get_by_role("region", name="Timeline").evaluate("it => it.scrollWidth <= it.clientWidth")
+
+    confirmed.get_by_role("link", name="Trace of: Confirmed.").click()
+    expect(visit.page.get_by_role("region", name="Waterfall")).to_contain_text("saga orders.place_order")
 
 
 def test_stock_is_adjusted(visit: Visit, shop: Any, goods: str) -> None:

@@ -29,7 +29,7 @@ def offered(operator: Client, order: Order) -> set[str]:
         ("pending", {"cancel"}),
         ("confirmed", {"ship", "cancel"}),
         ("shipped", {"deliver"}),
-        ("delivered", set()),
+        ("delivered", {"return"}),
         ("cancelled", set()),
         ("returned", set()),
     ],
@@ -80,6 +80,7 @@ def test_an_orders_page_tells_its_story(sign_in, trade: Trade) -> None:
     for words in ("OrderCreated", "OrderConfirmed", "OrderShipped", "Royal Mail", "validate_user", "process_payment"):
         assert words in page
     assert "Ring twice." in page
+    assert page.count('<details class="console-panel">') == 3, "traces, stream and the one process are folded"
     assert order.lines[0].sku in page
     for elsewhere in ("payments/payment", "inventory/reservation", "orders/outboxmessage", "orders/auditentry"):
         assert f"/admin/{elsewhere}/?q={order.id}" in page

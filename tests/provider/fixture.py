@@ -59,6 +59,11 @@ class RunningProvider:
         fields = {"say": json.dumps(say)}
         self._http.request("POST", f"{self.url}/tester/confuse", fields=fields, encode_multipart=False)
 
+    def refuse_keys(self, refuse: bool) -> None:
+        """Whether every key has expired."""
+        fields = {"refuse": "yes" if refuse else "no"}
+        self._http.request("POST", f"{self.url}/tester/keys", fields=fields, encode_multipart=False)
+
     def asked(self, *names: str) -> list[dict[str, Any]]:
         """The questions with one of these in their idempotency key, their words or their address: all without any."""
         answer = self._http.request("GET", f"{self.url}/tester/asked")

@@ -36,6 +36,7 @@ class Server(ThreadingHTTPServer):
         self.busy: set[str] = set()
         self.log: list[Row] = []
         self.confused: Row = {}
+        self.refuses_keys = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Who asks may be killed while it does: that is what this is for, and no news."""
@@ -68,7 +69,8 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Idempotency-Key", "")
         entry = {"verb": verb, "path": path, "key": key, "words": words, "headers": dict(self.headers)}
         self.server.log.append(entry)
-        if not self.headers.get("Authorization", "").startswith("Bearer sk_test_"):
+        known = self.headers.get("Authorization", "").startswith("Bearer sk_test_")
+        if self.server.refuses_keys or not known:
             return self._send(*_refusal(Refused(401, "invalid_request_error", "no key, or a wrong one")))
         answer = self._answered_once(key, f"{verb} {path} {sorted(pairs)}", path, words)
         return self._arrive(path, words, answer)
@@ -215,11 +217,13 @@ class Handler(BaseHTTPRequestHandler):
     # --- For the tester ---------------------------------------------------------------------------------------------
 
     def _tester(self, path: str, words: dict[str, str]) -> None:
-        """Where webhooks go to, what the next preparation is answered with instead, and what was asked."""
+        """Where webhooks go to, what is answered instead, whether our key is refused, and what was asked."""
         if path == "/tester/webhooks":
             self.server.announcer.url = words["url"]
         if path == "/tester/confuse":
             self.server.confused = json.loads(words["say"])
+        if path == "/tester/keys":
+            self.server.refuses_keys = words["refuse"] == "yes"
         if path == "/tester/canary":
             self.server.log.append({"verb": self.command, "path": path, "key": "", "words": words, "headers": {}})
         self._send(200, self.server.log if path == "/tester/asked" else {}, {})

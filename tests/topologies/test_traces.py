@@ -155,7 +155,7 @@ def test_one_click_on_the_orders_page_shows_its_trace_as_a_waterfall(
 ) -> None:
     visit.sign_in()
     visit.open(f"/admin/orders/order/{traced.order['id']}/change/")
-    visit.page.get_by_role("link", name=traced.trace_id).click()
+    visit.page.get_by_role("link", name="Trace of: Confirmed.").click()
 
     expect(visit.page).to_have_url(re.compile(f"/admin/traces/{traced.trace_id}/$"))
     rows = visit.page.locator(".console-waterfall tbody tr")

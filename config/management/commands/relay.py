@@ -23,6 +23,7 @@ from runtime.messaging.letterbox import fetch_dead
 from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
 from runtime.messaging.tasks import REDELIVER
+from runtime.pulses.beating import Heart
 from runtime.saga import sweeper
 from runtime.telemetry.probes import open_door
 from runtime.timers import Timer
@@ -41,7 +42,10 @@ class Command(BaseCommand):
         watch()
         open_door()
         say_ready()
-        timers.run([timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)], stop=stop)
+        due = [timer for domain in settings.HOSTED_DOMAINS for timer in timers_of(domain)]
+        heart = Heart("relay")
+        timers.run([*due, *heart.timers()], stop=stop)
+        heart.leave()
 
 
 def timers_of(domain: str) -> list[Timer]:

@@ -48,6 +48,15 @@ def stock(on_hand: int) -> dict[str, int]:
     return {"on hand": on_hand, "reserved": 0, "available": on_hand, "sold": 0}
 
 
+def drifted(trade: Trade) -> str:
+    """A product of which somebody's SQL took three units."""
+    from apps.inventory.models import Stock
+
+    sku = trade.product(stock=10)
+    Stock.objects.using("inventory").filter(pk=sku).update(on_hand=7)
+    return sku
+
+
 def dead_letter(domain: str) -> UUID:
     """An event that this domain could not handle."""
     row = InboxMessage(
@@ -133,7 +142,7 @@ CASES = (
         "orders/order",
         "ship",
         lambda trade: trade.order().id,
-        {"carrier": "Royal Mail", "tracking_number": "RM1"},
+        {"carrier": "Royal Mail", "tracking_number": "RM1", "reason": "The first one went astray."},
         KEEPERS,
         {"status": "confirmed", "reason": None, "version": 2, "total": "25.00 GBP"},
         {"status": "shipped", "reason": None, "version": 3, "total": "25.00 GBP"},
@@ -142,10 +151,26 @@ CASES = (
         "orders/order",
         "deliver",
         lambda trade: trade.shipped().id,
-        {},
+        {"reason": "The customer called."},
         KEEPERS,
         {"status": "shipped", "reason": None, "version": 3, "total": "25.00 GBP"},
         {"status": "delivered", "reason": None, "version": 4, "total": "25.00 GBP"},
+    ),
+    Case(
+        "orders/order",
+        "return",
+        lambda trade: trade.delivered().id,
+        {"units_1": "1", "reason": "Torn."},
+        KEEPERS,
+        {"status": "delivered", "units left to return": 2, "given back for returns": "0.00 GBP"},
+        {
+            "status": "delivered",
+            "reason": None,
+            "version": 5,
+            "total": "25.00 GBP",
+            "units left to return": 1,
+            "given back for returns": "12.50 GBP",
+        },
     ),
     Case(
         "payments/payment",
@@ -176,9 +201,18 @@ CASES = (
     ),
     Case(
         "inventory/product",
+        "set-to-journal",
+        drifted,
+        {"difference": "3 0 0", "reason": "Somebody's SQL."},
+        KEEPERS,
+        stock(7),
+        stock(10),
+    ),
+    Case(
+        "inventory/product",
         "change-product",
         lambda trade: trade.product(),
-        {"name": "A better name", "price": "13"},
+        {"name": "A better name", "price": "13", "reason": "Misspelt."},
         KEEPERS,
         {"description": "", "price": TWELVE_FIFTY, "active": True},
         {"name": "A better name", "description": "", "price": "13.00 GBP", "active": False},

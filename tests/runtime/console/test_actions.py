@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.test import Client
@@ -41,7 +42,16 @@ def test_no_action_is_forgotten_here() -> None:
         for action in pages.offers
     }
 
-    assert offered == {(case.page, case.action) for case in CASES}
+    # Starting a process anew takes a supervisor: tests/browser/test_troubles.py.
+    anew = {(f"{domain}/pulse", "start-anew") for domain in settings.DOMAIN_ALIASES}
+    assert offered == {(case.page, case.action) for case in CASES} | anew
+
+
+def test_every_action_has_room_for_a_reason_and_whoever_gives_something_up_has_to_have_one() -> None:
+    for pages in admin.site._registry.values():
+        for action in pages.offers:
+            assert "reason" in action.form.base_fields, action
+            assert action.form.base_fields["reason"].required or not action.dangerous, action
 
 
 # --- What it leaves behind --------------------------------------------------------------------------------------------
@@ -93,7 +103,7 @@ def test_a_form_that_is_sent_twice_is_one_effect(case: Case, sign_in, trade: Tra
     operator, row = sign_in("administrator"), made(case, trade)
     form = {**case.form, "key": str(uuid4())}
 
-    answers = [operator.post(case.address(row), form) for _ in range(2)]
+    answers = [operator.send(case.address(row), form) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
     assert answers[0]["Location"] == answers[1]["Location"]
@@ -161,7 +171,7 @@ def test_an_action_is_offered_to_whoever_may_do_it_and_done_for_nobody_else(
 
     assert (case.address(row) in operator.get(page).content.decode()) is may
     assert operator.get(case.address(row)).status_code == (200 if may else 403)
-    sent = operator.post(case.address(row), {**case.form, "key": str(uuid4())})
+    sent = operator.send(case.address(row), {**case.form, "key": str(uuid4())})
     assert sent.status_code == (302 if may else 403)
     assert len(entries(case)) == (1 if may else 0)
 

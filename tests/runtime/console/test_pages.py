@@ -19,6 +19,7 @@ from runtime.audit.store import Deed, write
 from runtime.console.models import Operator as Somebody
 from runtime.identity.principal import Principal
 from runtime.messaging.models import InboxMessage
+from runtime.pulses.beating import Heart
 from tests.operators import Operator
 from tests.runtime.console.cases import dead_letter
 from tests.trade import Trade
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db
 _ = get_resolver().url_patterns
 PAGES = {f"{model._meta.app_label}/{model._meta.model_name}": pages for model, pages in admin.site._registry.items()}
 DOMAINS = ("orders", "payments", "inventory", "users")
-MACHINERY = ("outboxmessage", "inboxmessage", "deadletters", "sagarun", "auditentry")
+MACHINERY = ("outboxmessage", "inboxmessage", "deadletters", "sagarun", "auditentry", "pulse")
 WORDS = (str(uuid4()), "…0123456789ab", "0123456789ab", "order", "T-1", "%", "'", "\\", "é", "a" * 300, "  ", "-5")
 
 
@@ -51,6 +52,7 @@ def full(trade: Trade) -> Trade:
         heard = {"event_type": "Something", "source": "orders", "subject": "1", "sequence": 1, "envelope": {"a": 1}}
         InboxMessage.objects.using(domain).create(event_id=uuid4(), error="It failed.", **heard)
         dead_letter(domain)
+        Heart("worker").beat(using=domain)
     return trade
 
 

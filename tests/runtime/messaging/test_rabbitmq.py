@@ -17,6 +17,9 @@ from runtime.messaging import broker, deadletters, letterbox, publish, reconcile
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.messaging.reconciler import Reconciler
 from runtime.messaging.relay import Relay
+from runtime.pulses.beating import Heart
+from runtime.pulses.models import Pulse
+from runtime.pulses.reading import ailments
 from tests.runtime.messaging.small_world import Happened
 
 pytestmark = pytest.mark.xdist_group("rabbit")
@@ -141,11 +144,20 @@ def test_while_the_broker_has_no_room_nothing_hangs_and_nothing_is_lost(house, m
         assert time.monotonic() - began < 10
         assert {name for name, *_ in unsent()} == {"a2", "b1"}
         assert {attempts for _, attempts, _ in unsent()} == {0}
+        assert ailing() == ["BrokerDiskFull"]
     finally:
         house.rabbit.control("set_disk_free_limit", "50MB")
 
     until_sent(house)
     assert set(house.take()) == {"a1", "a2", "b1"}
+    assert ailing() == []
+
+
+def ailing() -> list[str]:
+    """What this process says of itself to orders."""
+    Pulse.objects.using("orders").all().delete()
+    Heart("relay").beat(using="orders")
+    return [each.name for each in ailments(using="orders")]
 
 
 def test_a_broker_that_lost_everything_is_told_everything_again(house):
