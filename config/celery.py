@@ -34,8 +34,8 @@ from runtime.dynconf.watching import watch
 from runtime.embedded.readiness import say_ready
 from runtime.messaging.broker import CONFIRM_TIMEOUT, queue_of, speaks_amqp
 from runtime.pulses.beating import Heart
+from runtime.telemetry import rates, sending
 from runtime.telemetry.probes import open_door
-from runtime.telemetry.sending import flush
 
 AMQP = speaks_amqp(settings.BROKER_URL or "")
 
@@ -115,8 +115,9 @@ def _own_connections(**kwargs: Any) -> None:
 
 @worker_process_shutdown.connect
 def _last_words(**kwargs: Any) -> None:
-    """A child ends without a word to its threads, and so to whoever sends its spans."""
-    flush()
+    """A child ends without a word to its threads, and so to whoever sends its spans and figures."""
+    sending.flush()
+    rates.flush()
 
 
 @worker_ready.connect

@@ -23,6 +23,7 @@ _MACHINERY: tuple[_Page, ...] = (
 )
 
 _WHOLE: tuple[_Page, ...] = (
+    ("Topology", "hub", "topology"),
     ("Traces", "waterfall_chart", "traces"),
     ("Runbook", "menu_book", "runbook"),
 )

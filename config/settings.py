@@ -236,6 +236,8 @@ PASSWORD_HASHERS = ["runtime.identity.passwords.Argon2id"]
 # --- The console ----------------------------------------------------------------------------------------------------
 
 CONSOLE_PATH = "/admin"
+# Who hosts what and what goes between, for the console's picture of it.
+CONSOLE_TOPOLOGY = "config.whereabouts.known_here"
 # What to do when an alert comes; it is a page of the console, and comes with the code.
 RUNBOOK = BASE_DIR / "docs" / "runbook.md"
 MESSAGE_STORAGE = "runtime.console.messages.ConsoleMessages"

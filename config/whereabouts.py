@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from config.calls import CALLERS, EVERY
-from config.environment import DOMAINS, Environment
+from config.environment import DOMAINS, ENVIRONMENT, Environment
 from config.subscriptions import SUBSCRIPTIONS
 from config.topology import Group, group_name
 from runtime.databases.urls import without_password
-from runtime.embedded.state import RunFile
+from runtime.embedded.state import RunFile, read_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,13 @@ def whereabouts(settings: Environment, run: RunFile | None) -> Whereabouts:
         topology="|".join(map(group_name, groups)),
         places=tuple(_place(group, settings, run) for group in groups),
         calls=tuple(tie(*pair, names) for pair, names in sorted(calls_of_domains().items())),
-        events=tuple(tie(*pair, names) for pair, names in sorted(_events().items())),
+        events=tuple(tie(*pair, names) for pair, names in sorted(events_of_domains().items())),
     )
+
+
+def known_here() -> Whereabouts:
+    """Of this process's own settings, and of what a supervisor has written down where one has started it."""
+    return whereabouts(ENVIRONMENT, read_run(ENVIRONMENT.state_dir))
 
 
 def _groups(settings: Environment) -> tuple[Group, ...]:
@@ -86,12 +91,12 @@ def _place(group: Group, settings: Environment, run: RunFile | None) -> Place:
     )
 
 
-def _events() -> dict[tuple[str, str], tuple[str, ...]]:
+def events_of_domains() -> dict[tuple[str, str], tuple[str, ...]]:
     """Who tells whom what."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for consumer, events in SUBSCRIPTIONS.items():
         for event in events:
-            found[event.__module__.rpartition(".")[2], consumer].append(event.__name__)
+            found[event.__module__.rpartition(".")[2], consumer].append(event.name)
     return {pair: tuple(sorted(names)) for pair, names in found.items()}
 
 

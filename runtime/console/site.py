@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from unfold.sites import UnfoldAdminSite
 
 from contracts._base import Unavailable
-from runtime.console import errors, identity, runbook, sessions, traces
+from runtime.console import errors, identity, runbook, sessions, topology, traces
 from runtime.console.figures import Group, alarms_of, groups_of
 from runtime.console.forms import SignInForm
 from runtime.console.neighbours import neighbours_panel
@@ -46,6 +46,7 @@ class Console(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is not typed
         return [
             *(path(f"{domain}/{rest}", self._away(domain)) for domain in others for rest in ("", "<path:rest>")),
             path("traces/", self.admin_view(traces.recent_page), name="traces"),
+            path("topology/", self.admin_view(topology.topology_page), name="topology"),
             path("runbook/", self.admin_view(runbook.runbook_page), name="runbook"),
             path("traces/<str:trace_id>/", self.admin_view(traces.trace_page), name="trace"),
             *own,

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from runtime.console.panels import Panel, badge, code, link, moment
 from runtime.telemetry.traces import RecentTraces, Recorded, recent_traces
 
-__all__ = ["Bar", "Moment", "addresses_of", "recent_page", "trace_page", "traces_panel", "waterfall"]
+__all__ = ["Bar", "Moment", "addresses_of", "recent_page", "require_sight", "trace_page", "traces_panel", "waterfall"]
 
 type Moment = tuple[str, datetime, str]
 """A trace's id, when something of it was noted, and what."""
@@ -95,7 +95,7 @@ def _in_order(spans: Sequence[Recorded]) -> Iterator[tuple[Recorded, int]]:
 @require_safe
 def trace_page(request: HttpRequest, trace_id: str) -> HttpResponse:
     """One trace. Any process can show it: all write to one cache."""
-    _require_sight(request)
+    require_sight(request)
     if not _TRACE_ID.fullmatch(trace_id):
         raise Http404
     with_sql = request.GET.get("sql") != "off"
@@ -120,7 +120,7 @@ def trace_page(request: HttpRequest, trace_id: str) -> HttpResponse:
 @require_safe
 def recent_page(request: HttpRequest) -> HttpResponse:
     """The traces that were written to last."""
-    _require_sight(request)
+    require_sight(request)
     found, trouble = _ask(lambda traces: [traces.find(one) for one in traces.latest(_MOST_RECENT)])
     rows = [_row(spans) for spans in found or [] if spans]
     headers = ("Began at (UTC)", "What", "Took (ms)", "Spans", "Services", "Result", "Trace")
@@ -157,8 +157,8 @@ def addresses_of(trace_ids: Sequence[str]) -> dict[str, str]:
 # --- Parts of them --------------------------------------------------------------------------------------------------
 
 
-def _require_sight(request: HttpRequest) -> None:
-    """A trace goes through all domains, and so does who may look at it."""
+def require_sight(request: HttpRequest) -> None:
+    """What goes through all domains is for whoever may look at each of them. Raises PermissionDenied."""
     wanted = [f"{domain}.view_any" for domain in settings.DOMAIN_ALIASES]
     if not request.user.has_perms(wanted):
         raise PermissionDenied

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from contracts._base import Event
 from runtime.telemetry.metrics import Counter
+from runtime.telemetry.rates import counted_by_rates, for_each_process
 
 __all__ = ["EventFigure", "count_once_true", "count_try"]
 
@@ -67,9 +68,9 @@ def _count(event: Event, domain: str) -> None:
         figure.count(event)
 
 
-@cache
+@for_each_process
 def _tries(consumer: str, event_type: str, result: str) -> Counter:
-    return _TRIES.labels(consumer, event_type, result)
+    return counted_by_rates(_TRIES.labels(consumer, event_type, result), "event", consumer, event_type, result)
 
 
 def count_try(event_type: str, *, consumer: str, result: str) -> None:

@@ -26,8 +26,10 @@ from prometheus_client import (
 )
 
 from runtime.telemetry import seats
+from runtime.telemetry.rates import counted_by_rates, for_each_process
 
 __all__ = [
+    "BUCKETS",
     "Counter",
     "Gauge",
     "Histogram",
@@ -43,26 +45,27 @@ __all__ = [
 if seats.folder() is not None:
     seats.count_in_seats()
 
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds."""
 
 _REQUESTS = Histogram(
     "http_server_request_duration_seconds",
     "How long requests took, by method, route and status.",
     ["method", "route", "status"],
-    buckets=_BUCKETS,
+    buckets=BUCKETS,
 )
 _CALLS = Histogram(
     "mitosis_call_duration_seconds",
     "How long calls of a domain's contract took, by callee, method, way (local or remote) and result.",
     ["callee", "method", "way", "result"],
-    buckets=_BUCKETS,
+    buckets=BUCKETS,
 )
 
 _ANSWERS = Histogram(
     "mitosis_provider_duration_seconds",
     "How long somebody outside took to answer, by provider, action and result (answered, silent, key_refused, broken).",
     ["provider", "action", "result"],
-    buckets=_BUCKETS,
+    buckets=BUCKETS,
 )
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -99,9 +102,9 @@ def count_request(*, method: str, route: str, status: int, seconds: float) -> No
     _REQUESTS.labels(method if method in _METHODS else "other", route, str(status)).observe(seconds)
 
 
-@cache
+@for_each_process
 def _call(callee: str, method: str, way: str, result: str) -> Histogram:
-    return _CALLS.labels(callee, method, way, result)
+    return counted_by_rates(_CALLS.labels(callee, method, way, result), "call", callee, method, way, result)
 
 
 def count_call(*, callee: str, method: str, way: str, result: str, seconds: float) -> None:

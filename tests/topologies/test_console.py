@@ -70,7 +70,7 @@ def test_one_sign_in_opens_every_domains_pages_and_one_sign_out_closes_them(visi
     expect(visit.page).to_have_url(re.compile(r"/admin/login/\?next=/admin/orders/order/$"))
     visit.sign_in()
     shown = navigation(visit)
-    assert {link.split("/")[2] for link in shown if link != "/admin/"} == {*DOMAINS, "runbook", "traces"}
+    assert {link.split("/")[2] for link in shown if link != "/admin/"} == {*DOMAINS, "runbook", "topology", "traces"}
 
     for domain, titles in OPENED.items():
         for title in titles:
@@ -128,6 +128,34 @@ def test_the_search_of_pages_finds_those_of_all_domains(visit: Visit) -> None:
     found = visit.page.request.get(f"{visit.home}/admin/search/?s=dead letters").text()
 
     assert sorted(re.findall(r'href="([^"]+)"', found)) == sorted(f"/admin/{domain}/deadletters/" for domain in DOMAINS)
+
+
+def test_the_topology_is_drawn_with_who_hosts_what_and_what_crosses(visit: Visit, partition: Shop, order: Any) -> None:
+    groups = partition.run.get("groups") or {"+".join(DOMAINS): {"inside": "", "domains": list(DOMAINS)}}
+    home = {domain: name for name, group in groups.items() for domain in group["domains"]}
+    visit.sign_in()
+
+    def rows(title: str) -> dict[str, list[str]]:
+        """Of one of the tables, by domain: who is asked by orders, or who is hosted."""
+        found = visit.page.get_by_role("region", name=title).locator("tbody tr").all()
+        cells = [row.get_by_role("cell").all_inner_texts() for row in found]
+        return {row[1 if title == "Calls" else 0].lower(): row for row in cells}
+
+    def seen() -> bool:
+        visit.open("/admin/topology/")
+        return all(float(row[3]) > 0 for row in rows("Calls").values())
+
+    # Each process adds what it counted within two seconds.
+    partition.wait_until(seen, limit=30)
+    crossing = {callee: row[2] for callee, row in rows("Calls").items()}
+    assert crossing == {name: "yes" if home[name] != home["orders"] else "no" for name in DOMAINS if name != "orders"}
+    for domain, row in rows("Who hosts what").items():
+        assert row[1] == ("hosted here" if "users" in home[domain].split("+") else "over HTTP")
+        assert groups[home[domain]]["inside"] in row[4]
+    picture = visit.page.get_by_role("img", name=re.compile("Who hosts what"))
+    expect(picture.locator(".picture-box")).to_have_count(len(DOMAINS))
+    expect(picture.locator(".picture-frame")).to_have_count(len(groups))
+    expect(picture.locator(".picture-crossing")).to_have_count(7 if len(groups) == len(DOMAINS) else 0)
 
 
 # --- A deed in each domain --------------------------------------------------------------------------------------------

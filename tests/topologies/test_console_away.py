@@ -6,13 +6,14 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import WIDE, Visit, browser, visited
+from tests.browser.conftest import NARROW, WIDE, Visit, browser, visited
 from tests.shop import OPERATOR, PASSWORD, Shop
 from tests.topologies.conftest import PARTITIONS
 
@@ -27,6 +28,11 @@ def visit(browser: Browser, partition: Shop) -> Iterator[Visit]:
     for found in visited(browser, partition.run["http"], WIDE):
         yield found
         found.complaints = [said for said in found.complaints if not AWAY.match(said)]
+
+
+@pytest.fixture
+def phone(browser: Browser, partition: Shop) -> Iterator[Visit]:
+    yield from visited(browser, partition.run["http"], NARROW)
 
 
 @contextmanager
@@ -78,6 +84,40 @@ def test_a_domain_out_of_reach_says_so_in_its_place_and_the_others_go_on(visit: 
 
     visit.open("/admin/payments/payment/")
     expect(visit.page.get_by_role("heading", name="Payments")).to_be_visible()
+
+
+@pytest.mark.apart
+def test_who_is_not_asked_any_more_is_red_in_the_topology(visit: Visit, phone: Visit, partition: Shop) -> None:
+    sku, customer = partition.product(stock=100), partition.customer()
+
+    def place(count: int) -> set[int]:
+        with ThreadPoolExecutor(count) as buyers:
+            return {answer.status for answer in buyers.map(lambda _: partition.place(customer, {sku: 1}), range(count))}
+
+    def told() -> list[str]:
+        visit.open("/admin/topology/?minutes=1")
+        return visit.page.locator(".picture-box.picture-bad").all_text_contents()
+
+    quiet = visit.page.locator(".picture-call").filter(has_text=re.compile(r"(?<![\d.,])0/min"))
+    for _ in range(10):
+        assert place(2) <= {201, 202}
+    for visitor in (visit, phone):
+        visitor.sign_in()
+    partition.wait_until(lambda: told() == [] and quiet.count() == 0, limit=20)
+    photograph(visit, partition, "console-topology")
+    phone.open("/admin/topology/?minutes=1")
+    assert not phone.overflows()
+    photograph(phone, partition, "console-topology-phone")
+
+    with stalled(partition, "payments"):
+        assert [place(6), place(6)] == [{202}, {202}]
+        partition.wait_until(lambda: any("Payments" in words for words in told()), limit=30)
+        asked = visit.page.locator(".picture-call.picture-bad")
+        expect(asked.locator("title")).to_have_text(["Orders to Payments"])
+        expect(asked).to_contain_text("failed")
+        hosting = visit.page.get_by_role("region", name="Who hosts what").get_by_role("row")
+        expect(hosting.filter(has_text="not asked now")).to_have_count(1)
+        photograph(visit, partition, "console-topology-away")
 
 
 def test_while_users_is_out_of_reach_nobody_is_let_in_and_nobody_is_signed_out(visit: Visit, partition: Shop) -> None:

@@ -13,9 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from config.environment import ENVIRONMENT
-from config.whereabouts import Tie, Whereabouts, whereabouts
-from runtime.embedded.state import read_run
+from config.whereabouts import Tie, Whereabouts, known_here
 
 
 class Command(BaseCommand):
@@ -28,7 +26,7 @@ class Command(BaseCommand):
         form.add_argument("--mermaid", action="store_true", help="as a flowchart for Mermaid")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        found = whereabouts(ENVIRONMENT, read_run(ENVIRONMENT.state_dir))
+        found = known_here()
         if options["json"]:
             self.stdout.write(json.dumps(dataclasses.asdict(found), indent=2))
         elif options["mermaid"]:

@@ -43,7 +43,7 @@ def test_the_navigation_is_data_and_has_every_page_that_is_registered_and_no_oth
     registered = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry}
 
     assert len(shown) == len(set(shown))
-    assert set(shown) == registered | {"/admin/", "/admin/runbook/", "/admin/traces/"}
+    assert set(shown) == registered | {"/admin/", "/admin/runbook/", "/admin/topology/", "/admin/traces/"}
 
 
 @pytest.mark.parametrize("rest", ["", "payment/", "payment/1/change/", "payment/1/refund/", "nothing/like/it"])

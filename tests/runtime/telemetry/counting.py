@@ -10,10 +10,15 @@ import os
 import signal
 import sys
 
+from django.conf import settings
+
+from runtime.telemetry import rates
 from runtime.telemetry.metrics import count_call
 
 
 def main() -> None:
+    if "DJANGO_SETTINGS_MODULE" not in os.environ:
+        settings.configure(CACHE_URL=None)
     for line in sys.stdin:
         match line.strip():
             case "die":
@@ -22,6 +27,7 @@ def main() -> None:
                 child = os.fork()
                 if child == 0:
                     _count(10)
+                    rates.flush()
                     os._exit(0)
                 os.waitpid(child, 0)
             case number:
