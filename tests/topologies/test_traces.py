@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, expect
 
-from config.topology import DOMAINS
 from runtime.telemetry.traces import RecentTraces, Recorded
 from tests.browser.conftest import NARROW, WIDE, Visit, browser, visited
 from tests.shop import PASSWORD, Shop, wait_until
@@ -105,7 +104,7 @@ def test_every_hop_of_an_order_is_in_one_trace_below_the_one_that_led_to_it(part
     assert traced.returned.split("-")[1] == traced.trace_id
     assert [hop for hop in HOPS if hop not in led] == []
     split = len(partition.run["groups"]) > 1
-    assert {span.service for span in spans} == (set(DOMAINS) if split else {"mitosis"})
+    assert {span.service for span in spans} == (set(partition.run["groups"]) if split else {"mitosis"})
     for call in CALLS:
         assert {span.kind for span in spans if span.name == call} == ({"client", "server"} if split else {"internal"})
     assert any("db.system.name" in span.attributes for span in spans)
