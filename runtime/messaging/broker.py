@@ -27,6 +27,9 @@ DELIVER = "mitosis.deliver"
 CONFIRM_TIMEOUT = 5.0
 """Seconds: a broker that has no room left takes a message and does not say so, for as long as that lasts."""
 
+_SAID = frozenset({"lang", "task", "id", "root_id", "kwargsrepr", "origin", "ignore_result"})
+"""Of the headers of Celery's protocol 2, those that say something here."""
+
 DELIVERY_LIMIT = 20
 """
 How often RabbitMQ hands a message out before it calls it dead. Attempts are counted in the inbox, which gives up
@@ -120,9 +123,11 @@ def depth_of(connection: Connection, consumer: str) -> int:
 def wording(app: Celery, task: str, arguments: dict[str, Any], *, task_id: str, about: str) -> Any:
     """A task as Celery words it: headers, properties and body. ``about`` is what its headers say of the arguments."""
     # Left to itself, Celery would write them once more into the headers, as Python would print them.
-    return app.amqp.create_task_message(
+    message = app.amqp.create_task_message(
         task_id, task, args=(), kwargs=arguments, argsrepr="", kwargsrepr=about, ignore_result=True
     )
+    # What is not said is taken for nothing by whoever reads it; to write, carry and read it costs each of them.
+    return message._replace(headers={name: value for name, value in message.headers.items() if name in _SAID})
 
 
 def event_wording(app: Celery, envelope: Envelope) -> Any:

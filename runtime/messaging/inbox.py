@@ -26,7 +26,7 @@ from runtime.codec.upcasting import NoWayUp, upcast
 from runtime.databases.clock import Now
 from runtime.messaging.attempts import Attempt, attempted
 from runtime.messaging.counting import count_try
-from runtime.messaging.envelope import Envelope, read, write
+from runtime.messaging.envelope import Envelope, as_json, read
 from runtime.messaging.models import InboxMessage
 from runtime.messaging.prepared import Prepared
 from runtime.messaging.subscriptions import handlers_of
@@ -292,7 +292,7 @@ def _row(envelope: Envelope, *, consumer: str, attempts: int, run_at_most: timed
     return {
         **_place(envelope, consumer=consumer),
         "event_type": envelope.event_type,
-        "envelope": json.dumps(write(envelope)),
+        "envelope": as_json(envelope),
         "attempts": attempts,
         "run_at_most": run_at_most,
     }

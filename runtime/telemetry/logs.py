@@ -153,4 +153,7 @@ _PLAIN = logging.Formatter()
 
 def _printable(value: object) -> str:
     """On one line: a line break or a control character inside a value could forge a line of its own."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

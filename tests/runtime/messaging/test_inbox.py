@@ -14,7 +14,7 @@ from contracts._base import new_id
 from runtime.audit.models import AuditEntry
 from runtime.databases.clock import Now, database_time
 from runtime.messaging import Handlers, deadletters, inbox, publish
-from runtime.messaging.envelope import Envelope, MalformedEnvelope, read
+from runtime.messaging.envelope import Envelope, MalformedEnvelope, read, write
 from runtime.messaging.inbox import Turn
 from runtime.messaging.models import InboxMessage, OutboxMessage
 from runtime.messaging.subscriptions import handlers_of
@@ -88,8 +88,8 @@ def test_the_worker_gives_an_event_to_each_subscriber_hosted_here_and_to_nobody_
     settings.HOSTED_DOMAINS = ("users", "inventory")
     envelope = event()
 
-    deliver(event=inbox.write(envelope))
-    deliver(event=inbox.write(envelope))
+    deliver(event=write(envelope))
+    deliver(event=write(envelope))
 
     assert seen("inventory") == ["a:1"]
     assert seen("payments") == []
@@ -98,7 +98,7 @@ def test_the_worker_gives_an_event_to_each_subscriber_hosted_here_and_to_nobody_
 
 
 def test_an_event_that_nobody_subscribes_to_is_let_go(world):
-    deliver(event=inbox.write(event(event_type="Ignored", data={"thing": "a"})))
+    deliver(event=write(event(event_type="Ignored", data={"thing": "a"})))
 
     assert not InboxMessage.objects.using("inventory").exists()
 
@@ -270,7 +270,7 @@ def hosted_first(message: Any) -> str:
 
 
 def test_an_event_of_an_unknown_name_is_parked_and_not_let_go(world):
-    deliver(event=inbox.write(event(event_type="NeverHeardOf")))
+    deliver(event=write(event(event_type="NeverHeardOf")))
 
     for consumer in ("inventory", "payments"):
         (row,) = deadletters.parked(consumer=consumer)
@@ -279,7 +279,7 @@ def test_an_event_of_an_unknown_name_is_parked_and_not_let_go(world):
 
 def test_fields_that_a_newer_sender_added_do_no_harm(world):
     envelope = event()
-    message = {**inbox.write(envelope), "newer": 1, "data": {**envelope.data, "newer": {"x": 1}}}
+    message = {**write(envelope), "newer": 1, "data": {**envelope.data, "newer": {"x": 1}}}
 
     deliver(event=message)
 
