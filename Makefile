@@ -28,7 +28,7 @@ down: ## Stop what runs, also what a crashed run left behind
 test: setup-dev ## Run the whole test suite (ARGS= adds arguments for pytest)
 	@$(PYTHON_IN_VENV) -m pytest -n 2 $(ARGS)
 
-test-apart: setup-dev ## The tests of whole split shops under faults, restarts and moves, which take most of an hour
+test-apart: setup-dev ## The tests of whole split shops under faults, restarts and moves, which take a quarter of an hour
 	@$(PYTHON_IN_VENV) -m pytest -n 2 -m apart $(ARGS)
 
 troubles: setup-dev ## Ten things go wrong in a split shop: each on the console's first page, half of them set right there

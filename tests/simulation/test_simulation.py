@@ -13,7 +13,7 @@ def play(django_db_setup, django_db_blocker):
         yield run
 
 
-SEEDS, CHUNK = 200, 20
+SEEDS, CHUNK = 120, 20
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))

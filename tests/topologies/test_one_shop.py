@@ -43,8 +43,6 @@ def test_the_monolith_ends_every_scene_and_comes_to_rest(monolith: str) -> None:
 
 
 @pytest.mark.usefixtures("gateway")
-# Workers make payments in an order that they do not promise, and the script asks for a list of them: seen to differ.
-@pytest.mark.apart
 @pytest.mark.parametrize("topology", MOST_DIFFERENT)
 def test_a_shop_in_several_processes_is_the_same_shop(topology: str, monolith: str) -> None:
     played = played_on(standing(Topology.parse(topology)))
