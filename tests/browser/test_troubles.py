@@ -67,18 +67,18 @@ def alarm(visit: Visit, name: str, *, says: str) -> Locator:
     """The trouble on the first page, once it is there and says where and what."""
     visit.open("/admin/")
     found = visit.page.locator(".console-alarms li").filter(has_text=f"Runbook: {name}").filter(has_text=says)
-    _reload_until(visit, found.first.is_visible)
+    _reload_until(visit, found.first.is_visible, within=WITHIN)
     return found.first
 
 
 def until_well(visit: Visit) -> None:
     visit.open("/admin/")
-    _reload_until(visit, visit.page.get_by_role("heading", name="Nothing is wrong").is_visible)
+    _reload_until(visit, visit.page.get_by_role("heading", name="Nothing is wrong").is_visible, within=2 * WITHIN)
 
 
-def _reload_until(visit: Visit, condition: Callable[[], bool]) -> None:
+def _reload_until(visit: Visit, condition: Callable[[], bool], *, within: float) -> None:
     """Fails with what the page says instead."""
-    until = time.monotonic() + WITHIN
+    until = time.monotonic() + within
     while not condition():
         assert time.monotonic() < until, visit.page.locator(".console-alarms").inner_text()
         visit.page.reload()
@@ -257,7 +257,6 @@ def test_a_payment_provider_that_does_not_answer_is_told(console: Visit, town: S
 
     assert {answer.status for answer in placed} == {202}
     assert {town.await_status(each.body["id"], "confirmed")["status"] for each in placed} == {"confirmed"}
-    _answered_again(town, token)
 
 
 def test_a_key_that_has_expired_is_told(console: Visit, town: Shop, provider: RunningProvider) -> None:
@@ -271,14 +270,6 @@ def test_a_key_that_has_expired_is_told(console: Visit, town: Shop, provider: Ru
         provider.refuse_keys(False)
 
     assert {town.await_status(each.body["id"], "confirmed")["status"] for each in placed} == {"confirmed"}
-    _answered_again(town, token)
-
-
-def _answered_again(town: Shop, token: str) -> None:
-    """So often that most of what was asked of late has an answer."""
-    sku = town.product(stock=12)
-    answers = town.together(*[lambda: town.place(token, {sku: 1})] * 12)
-    assert {answer.status for answer in answers} <= {201, 202}
 
 
 def test_a_worker_that_is_dead_is_told(console: Visit, town: Shop) -> None:
