@@ -136,6 +136,8 @@ def test_while_users_is_out_of_reach_nobody_is_let_in_and_nobody_is_signed_out(v
             expect(visit.page.locator("#nav-sidebar-apps")).to_have_count(0)
         photograph(visit, partition, "console-users-away")
 
+    # Orders has left users alone, and asks again in a few seconds.
+    partition.wait_until(lambda: visit.page.request.get(f"{visit.home}/admin/orders/order/").status == 200, limit=30)
     visit.open("/admin/orders/order/")
     expect(visit.page.get_by_role("heading", name="Orders")).to_be_visible()
 
