@@ -188,9 +188,8 @@ def test_it_is_somebody_without_rights_who_can_write_into_his_own_folder_alone(m
 
 
 def test_nothing_in_it_builds_or_installs_anything(container):
-    asked = container.ask(
-        "sh", "-c", "command -v gcc cc c++ ld make git pip pip3 uv; python -c 'import pip'; ls /app /app/docs; ls /build"
-    )
+    tools = "gcc cc c++ ld make git pip pip3 uv"
+    asked = container.ask("sh", "-c", f"command -v {tools}; python -c 'import pip'; ls /app /app/docs; ls /build")
     code = ["/app:", "__pycache__", "apps", "config", "contracts", "docs", "manage.py", "runtime"]
     # Of the documents, those that a process shows.
     assert asked.stdout.split() == [*code, "/app/docs:", "openapi.json", "runbook.md"]
