@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 
 from config.environment import ENVIRONMENT
-from config.supervision.restarting import Restart, ask
+from config.supervision.restarting import Restart, ask, is_meant
 from contracts._base import Rejected
 from runtime.embedded.errors import EmbeddedError
 from runtime.embedded.state import read_run
@@ -29,7 +29,7 @@ def started_as(*, role: str, domain: str, host: str) -> list[str]:
     if run is None or run["state"] != "ready" or host != socket.gethostname():
         return []
     names = [each["name"] for each in run["processes"] if domain in each["domains"]]
-    return [name for name in dict.fromkeys(names) if name == role or name.startswith(f"{role}-")]
+    return [name for name in dict.fromkeys(names) if is_meant(name, role)]
 
 
 def start_anew(*, names: Sequence[str], key: str) -> None:

@@ -28,7 +28,6 @@ from runtime.console.panels import Panel, badge, code, json_block, link, moment,
 from runtime.console.records import Records, address_of_list
 from runtime.console.timelines import Timeline
 from runtime.console.traces import traces_panel
-from runtime.databases.clock import database_time
 from runtime.eventstore.store import Recorded
 
 TONES = {
@@ -170,14 +169,14 @@ def _links(row: Order) -> Panel:
 
 def _figures() -> list[Figure]:
     counts, by_hour = queries.count_by_status(), queries.count_by_hour(24)
-    hour = database_time("orders").replace(minute=0, second=0, microsecond=0)
+    *_, (hour, placed) = by_hour.items()
     return [
         Figure(
             title="Orders this hour",
-            value=f"{by_hour[-1]:,}",
+            value=f"{placed:,}",
             address=address_of_list("orders", "order", created_at__gte=hour.isoformat()),
             note="and in the hours before",
-            trend=by_hour,
+            trend=tuple(by_hour.values()),
         ),
         *(
             count(status.capitalize(), counts.get(status, 0), address_of_list("orders", "order", status=status))

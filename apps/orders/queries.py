@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -79,14 +79,14 @@ def count_by_status() -> dict[str, int]:
     return dict(rows)
 
 
-def count_by_hour(hours: int) -> tuple[int, ...]:
-    """How many orders were placed in each of the last hours of the clock, the current one last."""
-    now = database_time(ALIAS)
-    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+def count_by_hour(hours: int) -> dict[datetime, int]:
+    """How many orders were placed in each of the last hours of the clock, by when it began, the current one last."""
+    first = database_time(ALIAS).replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
     # By id, which has an index; one was made a moment before its order was written down.
     rows = Order.objects.using(ALIAS).filter(pk__gte=first_id(first - timedelta(minutes=1)), created_at__gte=first)
     counts = dict(rows.annotate(hour=TruncHour("created_at")).values_list("hour").annotate(count=Count("id")))
-    return tuple(counts.get(first + timedelta(hours=hour), 0) for hour in range(hours))
+    began = [first + timedelta(hours=hour) for hour in range(hours)]
+    return {hour: counts.get(hour, 0) for hour in began}
 
 
 def count_by_refusal() -> dict[str, int]:

@@ -231,8 +231,8 @@ _NO_ANSWERS = (ProviderSilent.outcome, ProviderFailed.outcome, KeyRefused.outcom
 
 def _troubles() -> Iterator[Trouble]:
     """The provider is away, where more than half of what it was asked of late has no answer."""
-    asked = queries.questions_of_late(_AT_MOST)
-    of_late = [outcome for at, outcome in asked if at >= database_time("payments") - _OF_LATE]
+    asked, since = queries.questions_of_late(_AT_MOST), database_time("payments") - _OF_LATE
+    of_late = [outcome for at, outcome in asked if at >= since]
     if sum(outcome in _NO_ANSWERS for outcome in of_late) * 2 <= len(of_late):
         return
     in_a_row = list(takewhile(lambda question: question[1] in _NO_ANSWERS, asked)) or asked[: len(of_late)]

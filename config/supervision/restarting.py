@@ -20,7 +20,7 @@ from runtime.embedded.errors import StateUnusable
 from runtime.embedded.process import group_members
 from runtime.embedded.state import locked, read_json, write_json
 
-__all__ = ["Restart", "Restarting", "ask", "progress"]
+__all__ = ["Restart", "Restarting", "ask", "is_meant", "progress"]
 
 _FILE = "restart.json"
 
@@ -33,6 +33,11 @@ class Restart(TypedDict):
     state: Literal["asked", "under way", "done", "failed"]
     done: list[str]
     failure: NotRequired[str]
+
+
+def is_meant(name: str, word: str) -> bool:
+    """Whether a word means the process of this name: its whole name, or its role."""
+    return name == word or name.startswith(f"{word}-")
 
 
 def ask(state: Path, restart: Restart) -> Restart | None:

@@ -33,7 +33,7 @@ def overview_of(
     figures: Callable[[], Iterable[Figure]],
     troubles: Callable[[], Iterable[Trouble]] = tuple,
 ) -> Overview:
-    """Of one moment. A database that is away or slow is what is wrong, and then nothing else is known."""
+    """In one transaction. A database that is away or slow is what is wrong, and then nothing else is known."""
     try:
         with _patiently(domain):
             began = perf_counter()

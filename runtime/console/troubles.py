@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min
 
 from contracts._base import Trouble
 from runtime.console.records import address_of_list
@@ -44,11 +44,12 @@ def machinery_troubles(domain: str, *, values: str) -> tuple[Trouble, ...]:
 
 def _stuck(domain: str) -> Iterator[Trouble]:
     runs = SagaRun.objects.using(domain).filter(state=SagaRun.NEEDS_ATTENTION)
-    if since := runs.aggregate(since=Min("updated_at"))["since"]:
+    found = runs.aggregate(since=Min("updated_at"), number=Count("pk"))
+    if found["number"]:
         yield Trouble(
             name="SagaNeedsAttention",
-            what=f"{_many(runs.count(), 'process waits', 'processes wait')} for a person.",
-            since=since,
+            what=f"{_many(found['number'], 'process waits', 'processes wait')} for a person.",
+            since=found["since"],
             address=address_of_list(domain, "sagarun", state=SagaRun.NEEDS_ATTENTION),
             press="Try again, or Undo all",
         )
@@ -56,11 +57,13 @@ def _stuck(domain: str) -> Iterator[Trouble]:
 
 def _parked(domain: str) -> Iterator[Trouble]:
     events = InboxMessage.objects.using(domain).filter(deadletters.PARKED)
-    if since := events.aggregate(since=Min("parked_at"))["since"]:
+    found = events.aggregate(since=Min("parked_at"), number=Count("pk"))
+    if found["number"]:
+        number = _many(found["number"], "event", "events")
         yield Trouble(
             name="EventParked",
-            what=f"{_many(events.count(), 'event', 'events')} could not be handled, and what follows waits behind it.",
-            since=since,
+            what=f"{number} could not be handled, and what follows waits behind it.",
+            since=found["since"],
             address=address_of_list(domain, "deadletters"),
             press="Run again, or Give up",
         )

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
@@ -15,7 +17,7 @@ from runtime.console.filters import value_filter
 from runtime.console.forms import ActionForm, text
 from runtime.console.panels import badge
 from runtime.console.records import Records
-from runtime.databases.clock import database_time
+from runtime.databases.clock import Now
 from runtime.pulses.models import Pulse
 from runtime.pulses.reading import MISSED_AFTER, ROLES
 
@@ -72,9 +74,14 @@ class WorkerPages(Records):
         super().__init__(model, site)
         self.offers = (StartAnew(self.domain),)  # type: ignore[misc]  # each domain's own
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        missed = ExpressionWrapper(Q(beaten_at__lt=Now() - MISSED_AFTER), output_field=BooleanField())
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(missed=missed)
+        return rows
+
     @admin.display(description="state")
-    def state(self, row: Pulse) -> SafeString:
-        if row.beaten_at < database_time(self.domain) - MISSED_AFTER:
+    def state(self, row: Any) -> SafeString:
+        if row.missed:
             return badge("not heard of", "bad")
         return badge(row.ailment, "bad") if row.ailment else badge("works", "good")
 

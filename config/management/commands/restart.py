@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.environment import ENVIRONMENT
 from config.supervision.leftovers import is_server
-from config.supervision.restarting import Restart, ask, progress
+from config.supervision.restarting import Restart, ask, is_meant, progress
 from runtime.embedded.errors import EmbeddedError
 from runtime.embedded.state import read_run
 
@@ -71,10 +71,6 @@ def _named(state: Path, names: Sequence[str]) -> list[str]:
         raise CommandError(f"What runs in {state} is still being started.")
     there = list(dict.fromkeys(each["name"] for each in run["processes"] if not is_server(each["name"])))
     for name in names:
-        if not any(_is_meant(each, name) for each in there):
+        if not any(is_meant(each, name) for each in there):
             raise CommandError(f"{name!r} is none of {', '.join(there)}, and no role of theirs.")
-    return [each for each in there if not names or any(_is_meant(each, name) for name in names)]
-
-
-def _is_meant(name: str, word: str) -> bool:
-    return name == word or name.startswith(f"{word}-")
+    return [each for each in there if not names or any(is_meant(each, name) for name in names)]

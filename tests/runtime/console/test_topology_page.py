@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from html import unescape
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from runtime.console import topology
 from runtime.console.drawing import Picture
@@ -17,23 +15,13 @@ from runtime.console.topology import groups_of
 from runtime.console.traffic import Traffic, asked_from_everywhere, traffic_of
 from runtime.resilience import State
 from runtime.telemetry import rates
-from runtime.telemetry.rates import Rates
 from tests.operators import Operator
+from tests.runtime.telemetry.shared_rates import shared
 from tests.trade import Trade
 
+__all__ = ["shared"]
+
 ALL = "users+inventory+payments+orders"
-
-
-@pytest.fixture
-def shared() -> Iterator[Rates]:
-    """What all have added, empty."""
-    found = Rates(settings.CACHE_URL or "")
-    rates.flush()
-    found._redis.flushdb()
-    rates.shared_rates.cache_clear()
-    yield found
-    found._redis.flushdb()
-    rates.shared_rates.cache_clear()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 from django.utils.module_loading import import_string
 
 from apps.inventory.models import Stock
@@ -281,6 +282,30 @@ def test_a_provider_is_silent_since_the_first_question_after_its_last_answer(tra
     second, third = only("payments").since, Attempt.objects.using("payments").order_by("started_at")[2]
 
     assert second == third.started_at
+
+
+def test_what_is_asked_of_the_database_does_not_grow_with_what_the_provider_was_asked(trade: Trade) -> None:
+    asked(trade, "silent", "silent")
+    with CaptureQueriesContext(connections["payments"]) as few:
+        overview("payments")
+    asked(trade, *["silent"] * 9)
+    with CaptureQueriesContext(connections["payments"]) as many:
+        overview("payments")
+
+    assert len(many) == len(few)
+
+
+def test_nor_does_the_list_of_workers_with_their_number(sign_in) -> None:
+    reader: Operator = sign_in("support")
+    with CaptureQueriesContext(connections["orders"]) as few:
+        reader.get("/admin/orders/pulse/")
+    for _ in range(5):
+        Heart("worker").beat(using="orders")
+    with CaptureQueriesContext(connections["orders"]) as many:
+        page = reader.get("/admin/orders/pulse/")
+
+    assert page.context["cl"].result_count == 7
+    assert len(many) == len(few)
 
 
 # --- The first page ---------------------------------------------------------------------------------------------------

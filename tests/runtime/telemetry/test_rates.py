@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,21 +20,12 @@ from runtime.messaging.counting import count_try
 from runtime.telemetry import rates
 from runtime.telemetry.metrics import count_call
 from runtime.telemetry.rates import KEPT_SECONDS, Rates, counted_by_rates
+from tests.runtime.telemetry.shared_rates import shared
+
+__all__ = ["shared"]
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = "users+inventory+payments+orders"
-
-
-@pytest.fixture
-def shared() -> Iterator[Rates]:
-    """What all have added, empty; what this process had made of another cache is forgotten."""
-    found = Rates(settings.CACHE_URL or "")
-    rates.flush()
-    found._redis.flushdb()
-    rates.shared_rates.cache_clear()
-    yield found
-    found._redis.flushdb()
-    rates.shared_rates.cache_clear()
 
 
 def of_late(shared: Rates, *words: str, seconds: int = 60) -> dict[int, int]:
